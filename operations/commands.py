@@ -198,6 +198,7 @@ def _parser() -> argparse.ArgumentParser:
     command("reencrypt", reencrypt)
     again = command("resync", resync)
     again.add_argument("--refresh", action="store_true", help="ask the banks first: slow, and Plaid may charge for it")
+    again.add_argument("--products", action="store_true", help="read the products of SYNC_PRODUCTS again, too")
     which = again.add_mutually_exclusive_group(required=True)
     which.add_argument("--connection", metavar="ID")
     which.add_argument("--user", metavar="UID")

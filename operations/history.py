@@ -9,6 +9,7 @@ from shared import trace
 from shared.domain.audit import ChainedEntry
 from shared.domain.errors import NotFound
 from shared.domain.history_move import HistoryMove
+from shared.domain.products.kinds import ProductKind
 from shared.domain.progress import RunRecord
 from shared.ports import Delivery
 from shared.serving import container
@@ -25,8 +26,8 @@ def history(given: argparse.Namespace) -> str:
     happened = _of_connection(given.connection) if given.connection is not None else _of_user(given.user)
     lines = [f"{at:%Y-%m-%dT%H:%M:%SZ}  {printable(what)}" for at, what in sorted(happened)[-given.last :]]
     head = _standing(given.connection) if given.connection is not None else f"{given.user}"
-    aside = _set_aside(given.connection) if given.connection is not None else ()
-    return "\n".join([printable(head), *lines, *aside])
+    more = [*_products(given.connection), *_set_aside(given.connection)] if given.connection is not None else ()
+    return "\n".join([printable(head), *lines, *more])
 
 
 def _of_connection(connection_id: str) -> Iterator[Happened]:
@@ -36,6 +37,19 @@ def _of_connection(connection_id: str) -> Iterator[Happened]:
     yield from _audited(_entries(connection.app_user_id), connection_id)
     yield from map(_run, container.syncs().runs(connection_id))
     yield from map(_webhook, container.inbox().of_connection(connection_id))
+
+
+def _products(connection_id: str) -> Iterator[str]:
+    """The state of each product."""
+    loaded = container.syncs().load(connection_id)
+    kinds = [ProductKind(kind) for kind in loaded.state.products] if loaded is not None else []
+    found = container.product_syncs().of_connection(connection_id, kinds) if kinds else {}
+    for kind in sorted(found):
+        state = found[kind].state
+        error = state.error or state.refusal
+        why = f", {error.code}, Plaid request {error.request_id}" if error is not None else ""
+        due = f"{state.due_at:%Y-%m-%dT%H:%M:%SZ}" if state.due_at is not None else "never"
+        yield f"product  {kind} {state.outcome}, {state.rows} rows, sync {state.status}, due {due}{why}"
 
 
 def _set_aside(connection_id: str) -> Iterator[str]:

@@ -8,18 +8,20 @@ from operations.who import operator, write_down
 from shared.domain.errors import BankError, FailedPrecondition, NotFound
 from shared.domain.removal import RemovalReason
 from shared.log import log
-from shared.serving import container, removal_container, sync_container
+from shared.serving import container, products_container, removal_container, sync_container
 from shared.usecases.connection_access import no_connection
 
 
 def resync(given: argparse.Namespace) -> str:
-    """Sync connections now; --refresh asks the banks for new data first."""
+    """Sync connections now; --refresh asks the banks for new data first, --products reads products, too."""
     wanted = [existing(given.connection)] if given.connection is not None else list(_many(given))
     write_down(given)
     queued = 0
     for connection_id in wanted:
         try:
             sync_container.sync_requests().by_operator(connection_id, refresh=given.refresh)
+            if given.products:
+                products_container.product_requests().by_operator(connection_id, sorted(products_container.kinds()))
         except (FailedPrecondition, NotFound) as error:
             if given.connection is not None:
                 raise

@@ -62,6 +62,35 @@ OTHER_EVENTS: dict[str, Event] = {
     "institutions.no_page": Event("A page of institutions could not be fetched.", ("error_code", "request_id")),
     "institutions.refreshed": Event("Old institutions in the cache were refreshed.", ("refreshed", "left")),
     "welcome.postponed": Event("The set-up of a connection failed; it is retried."),
+    # -- products --
+    "product.planned": Event(
+        "The product syncs of a connection were planned after a sync of its transactions.",
+        ("connection_id", "products"),
+    ),
+    "product.requested": Event(
+        "A product sync was requested by a webhook or an operator.", ("connection_id", "product", "status")
+    ),
+    "product.ended": Event(
+        "A product run has ended; `outcome` is the status that clients see.",
+        ("status", "outcome", "rows", "changed", "error_code", "seconds"),
+    ),
+    "product.answered": Event(
+        "Plaid answered a product run with an error; `outcome` is empty if it is about the login.",
+        ("outcome", "fault", "error_type", "error_code", "request_id"),
+    ),
+    "product.not_enabled": Event(
+        "The Plaid account of this backend does not have a product of `SYNC_PRODUCTS`; logged once a day and product."
+    ),
+    "product.restarted": Event(
+        "The number of investment transactions changed while they were paged: they are read again.",
+        ("total", "request_id"),
+    ),
+    "product.row_refused": Event("A row of a product that Firestore refuses was left out.", ("rows",)),
+    "product.lease_lost": Event(
+        "A product run stopped: another writer changed its state, or the connection was removed.", ("reason",)
+    ),
+    "product.bug": Event("A bug in a product run."),
+    "product_state.unreadable": Event("The state of a product cannot be read.", ("product",)),
     # -- syncs --
     "institution.unreadable": Event("A cached institution cannot be read.", ("institution_id",)),
     "audit.unsigned": Event("A bug while an audit log was signed; the next daily run tries again.", ("user",)),

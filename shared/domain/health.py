@@ -17,7 +17,8 @@ class Health(BaseModel):
         statuses: Connections by status.
         stale: Connections whose login works, but whose last sync is older than STALE_AFTER.
         failing: Connections whose latest sync failed.
-        overdue_syncs, overdue_webhooks, overdue_removals: Those due more than OVERDUE_AFTER ago and not started.
+        overdue_syncs, overdue_webhooks, overdue_removals: Those due more than OVERDUE_AFTER ago and not started; syncs
+            of transactions and of products.
         longest_overdue: How long the oldest overdue sync is due; None if none is.
     """
 

@@ -257,7 +257,7 @@ def health_figures() -> "ports.HealthFigures":
     """Counts over all connections."""
     from shared.adapters.firestore.health import FirestoreHealth
 
-    return FirestoreHealth(firestore_client())
+    return FirestoreHealth(firestore_client(), with_products=bool(settings().sync_products))
 
 
 @once

@@ -26,7 +26,7 @@ def connection(client: Any, status: ItemStatus, last_sync: datetime | None, crea
 
 
 def test_counts_match_the_stored_documents(firestore_client: Any) -> None:
-    figures = FirestoreHealth(firestore_client)
+    figures = FirestoreHealth(firestore_client, with_products=True)
     before = figures.count(NOW)
     good, bad = ItemStatus.GOOD, ItemStatus.BAD
     planted = [
@@ -40,6 +40,7 @@ def test_counts_match_the_stored_documents(firestore_client: Any) -> None:
         ),
         plant(firestore_client, "bank_sync_state", due_at=NOW - 999 * DAYS),
         plant(firestore_client, "bank_sync_state", due_at=NOW + DAYS),
+        plant(firestore_client, "bank_product_state", due_at=NOW - DAYS),
         plant(firestore_client, "bank_webhook_inbox", due_at=NOW - DAYS),
         plant(firestore_client, "bank_webhook_inbox", due_at=NOW + DAYS, sweeps=3),
         plant(firestore_client, "bank_removals", due_at=NOW - DAYS),

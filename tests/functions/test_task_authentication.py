@@ -18,6 +18,7 @@ from tests.usecases.conftest import World
 
 TASKS = {
     "synctransactions": {"connection_id": "1"},
+    "syncproducts": {"connection_id": "1", "kind": "holdings"},
     "removeitem": {"connection_id": "1"},
     "erasedata": {"app_user_id": "alice"},
     "movehistory": {"connection_id": "1"},

@@ -17,6 +17,7 @@ from shared.domain.audit import OPERATORS, Actor, AuditAction, AuditHead
 from shared.domain.connection import SealedToken
 from shared.domain.errors import ErrorClass, ErrorKind, ProviderError, Unavailable
 from shared.domain.exchange import Intent
+from shared.domain.products.kinds import ProductKind
 from shared.ports import Delivery, TaskFunction, Version
 from shared.serving import container, items_container, removal_container, tokens_container
 from shared.settings import Settings, settings
@@ -61,6 +62,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "history_moves": world.moves,
         "inbox": world.inbox,
         "paused": world.paused,
+        "product_syncs": world.products,
+        "tasks": world.queue,
         "eraser": world.eraser,
         "reencryption": lambda limit: ReencryptionResult("k1", moved=0, unopened=0, busy=0, done=True),
         "signer": TinkSigner(new_keyset()),
@@ -202,6 +205,23 @@ def test_resync_refreshes_only_on_request(world: World) -> None:
     main(["resync", "--connection", "2", "--refresh"])
     world.settle()
     assert world.calls.log.count("bank.refresh") == 1
+
+
+def test_resync_reads_products_on_request_and_history_shows_them(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = Settings(project="demo-bank", sync_products=(ProductKind.RECURRING,))
+    monkeypatch.setattr(container, "settings", lambda: chosen)
+    world.kinds = frozenset(chosen.sync_products)
+    world.sync_requests.by_event("1")
+    world.settle()
+    world.queue.others.clear()
+    main(["resync", "--connection", "1"])
+    assert world.queue.others == []
+    main(["resync", "--connection", "1", "--products"])
+    assert world.queue.others == [("syncproducts", {"connection_id": "1", "kind": "recurring"})]
+    main(["history", "--connection", "1"])
+    assert "product  recurring syncing, 0 rows, sync pending, due " in capsys.readouterr().out
 
 
 def test_resync_skips_dead_connections_and_reports_a_single_one(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore.errors import translates_outages
+from shared.adapters.firestore.product_documents import PRODUCT_STATES
 from shared.adapters.firestore.removal_tombstones import REMOVALS
 from shared.adapters.firestore.sync_writes import CONNECTIONS, PROGRESS, STATES
 from shared.adapters.firestore.webhook_inbox import INBOX
@@ -26,10 +27,11 @@ WORKING = (ItemStatus.GOOD, ItemStatus.PENDING_EXPIRATION, ItemStatus.PENDING_DI
 
 @translates_outages
 class FirestoreHealth:
-    """The port `HealthFigures`."""
+    """The port `HealthFigures`; counts product syncs among the overdue ones if the operator has turned some on."""
 
-    def __init__(self, client: "firestore.Client") -> None:
+    def __init__(self, client: "firestore.Client", *, with_products: bool = False) -> None:
         self._client = client
+        self._states = (STATES, PRODUCT_STATES) if with_products else (STATES,)
 
     def count(self, now: datetime) -> Health:
         """Counts connections by their health: about twelve aggregation queries and one read."""
@@ -38,7 +40,7 @@ class FirestoreHealth:
             statuses={status: self._count(CONNECTIONS, ("status", "==", status.value)) for status in ItemStatus},
             stale=self._stale_count(now),
             failing=self._count(PROGRESS, ("status", "==", SyncStatus.FAILED.value)),
-            overdue_syncs=self._count(STATES, ("due_at", "<=", due)),
+            overdue_syncs=sum(self._count(states, ("due_at", "<=", due)) for states in self._states),
             overdue_webhooks=self._count(INBOX, ("due_at", "<=", due)) + self._count(INBOX, _NOT_SETTLED),
             overdue_removals=self._count(REMOVALS, ("due_at", "<=", due)),
             longest_overdue=self._longest_overdue(now),

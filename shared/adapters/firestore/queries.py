@@ -162,7 +162,7 @@ BACKEND = frozenset(
         _asked("bank_sync_progress", "status"),
         *(
             _asked(name, ranged="due_at", sorted_=False)
-            for name in ("bank_sync_state", "bank_webhook_inbox", "bank_removals")
+            for name in ("bank_sync_state", "bank_product_state", "bank_webhook_inbox", "bank_removals")
         ),
         _asked("bank_webhook_inbox", ranged="sweeps", sorted_=False),
         # for operators: tokens that another key sealed

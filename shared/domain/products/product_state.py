@@ -32,6 +32,7 @@ class ProductState(RunState):
         read_until: As in ReadProduct, in the form of a stored day.
         ask_again_at: When Plaid may be asked again after it refused the product; until then, a run can only use our
             own data.
+        refusal: Plaid's answer when it refused the product, which clients see until it is asked again.
     """
 
     kind: ProductKind
@@ -46,6 +47,7 @@ class ProductState(RunState):
     read_until: str | None = None
     full_pass_at: datetime | None = None
     ask_again_at: datetime | None = None
+    refusal: ErrorSummary | None = None
 
     @classmethod
     def new(
@@ -81,7 +83,7 @@ class ProductState(RunState):
             as_of=self.as_of,
             changed_at=self.changed_at,
             counts={"rows": self.rows},
-            error=self.error,
+            error=self.error or self.refusal,
             next_retry_at=self.next_retry_at,
         )
 
@@ -115,6 +117,7 @@ class ProductState(RunState):
             "digest": None,
             "full_pass_at": None,
             "ask_again_at": None,
+            "refusal": None,
         }
         if not account_ids and not self.rows:
             return self._with(**(plan | self._at_rest(now, ProductStatus.NO_ACCOUNTS)))
@@ -125,12 +128,6 @@ class ProductState(RunState):
     def switched_off(self, *, now: datetime) -> Self:
         """The operator turned the product off: no run starts again until the product is planned again."""
         return self._with(**self._at_rest(now, ProductStatus.OFF))
-
-    def claim(self, *, now: datetime, owner: str) -> Self:
-        """A run starts; see RunState.claim. While Plaid is not asked, its last answer stays."""
-        claimed = super().claim(now=now, owner=owner)
-        keeps_error = self.ask_again_at is not None and now < self.ask_again_at
-        return claimed.model_copy(update={"error": self.error}) if keeps_error else claimed
 
     def account_removed(self, account_id: str, *, now: datetime, removed_rows: int = 0) -> Self:
         """An account was revoked: its rows are deleted, and a run ignores those that Plaid still sends."""
@@ -177,6 +174,7 @@ class ProductState(RunState):
             read_until=str(found.read_until) if found.read_until is not None else self.read_until,
             full_pass_at=found.full_pass_at or self.full_pass_at,
             ask_again_at=None,
+            refusal=None,
             due_at=self._next_poll(now, outcome, jitter=jitter, confirm_at=found.confirm_at),
             **self._ended(now),
         )
@@ -189,7 +187,7 @@ class ProductState(RunState):
         Args:
             outcome: Why.
             now: The present.
-            error: Plaid's answer.
+            error: Plaid's answer; None if it was not asked again.
             found: The rows that replace Plaid's; None if the stored ones stay. While Plaid is asked rarely, our own
                 rows are made again every day.
 
@@ -209,7 +207,7 @@ class ProductState(RunState):
             hollow={} if found is None else found.hollow,
             ask_again_at=again_at,
             due_at=now if self.has_newer_request else now + poll_intervals.PRODUCT if polls else again_at,
-            error=error,
+            refusal=error or self.refusal,
             **own,
             **changed,
             **self._ended(now),
@@ -222,7 +220,7 @@ class ProductState(RunState):
             IllegalTransition: No run is working.
         """
         due_at = now if self.has_newer_request else now + retry_delays.SYNC.after(self.failures)
-        waiting = {"failures": self.failures + 1, "outcome": ProductStatus.SYNCING}
+        waiting = {"failures": self.failures + 1, "outcome": ProductStatus.SYNCING, "refusal": None}
         return self._left_pending(now, due_at=due_at, stage=Stage.WAITING_FOR_BANK, **waiting)
 
     def fail(
@@ -236,7 +234,7 @@ class ProductState(RunState):
     ) -> Self:
         """The attempt failed; see RunState.fail."""
         failed = super().fail(now=now, error=error, error_class=error_class, jitter=jitter, at_least=at_least)
-        return failed.model_copy(update={"outcome": ProductStatus.FAILED})
+        return failed.model_copy(update={"outcome": ProductStatus.FAILED, "refusal": None, "ask_again_at": None})
 
     def _at_rest(self, now: datetime, outcome: ProductStatus) -> Changes:
         """Only a plan starts another run."""

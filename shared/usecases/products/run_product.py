@@ -113,7 +113,7 @@ class RunProduct:
         elif not state.account_ids:
             reader.delete_all(partial(_no_accounts, self.clock))
         elif state.ask_again_at is not None and now < state.ask_again_at:
-            self._refused(run, reader, state.outcome, state.error)
+            self._refused(run, reader, state.outcome, None)
         else:
             reader.read()
         return Outcome.DONE

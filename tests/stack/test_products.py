@@ -1,0 +1,135 @@
+"""Product syncs on a stack that has them turned on: from a link to rows, changes by webhook, and removal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest import mock
+
+import httpx
+import pytest
+
+from emulators.client import User, sign_up
+from emulators.stack import Stack
+from tests.e2e.bank import AT_ONCE, INSTITUTION, Bank, documents, wait_until
+from tests.firestore_rest import Json
+from tests.places import offset_number
+
+pytestmark = [pytest.mark.emulator, pytest.mark.timeout(600)]
+
+KINDS = ("recurring", "liabilities", "holdings", "investment_transactions")
+PRODUCTS = ["transactions", "investments", "liabilities"]
+
+
+@pytest.fixture(scope="module")
+def bank() -> Iterator[Bank]:
+    """A stack of its own: the others have no products."""
+    with (
+        mock.patch.dict(os.environ, {"SYNC_PRODUCTS": ",".join(KINDS), "BANK_LOG_LEVEL": "DEBUG"}),
+        Stack(offset=offset_number(12)) as stack,
+        httpx.Client(trust_env=False, timeout=120) as http,
+    ):
+        running = Bank(stack, http)
+        running.control("POST", "settings", **AT_ONCE)
+        yield running
+
+
+def public_token(bank: Bank, *products: str) -> str:
+    """A login at a bank that shares these products."""
+    options = {"webhook": bank.stack.plaid.webhook_address}
+    body = {"institution_id": INSTITUTION, "initial_products": list(products), "options": options}
+    return str(bank.plaid("/sandbox/public_token/create", **body)["public_token"])
+
+
+def connected(bank: Bank, *products: str) -> tuple[User, str, Json]:
+    """A user, a synced connection with these products, and its item."""
+    user = sign_up(bank.http, bank.stack.ports)
+    answer = bank.exchange(user, public_token(bank, *products), allow_duplicate=True)
+    assert answer.status_code in (200, 201), answer.text
+    connection_id = str(answer.json()["connection_id"])
+    bank.wait_until_synced(user, connection_id)
+    item_id = (bank.admin.get(f"bank_connections/{connection_id}") or {})["item_id"]
+    return user, connection_id, bank.control("GET", f"items/{item_id}")
+
+
+def views(bank: Bank, user: User, connection_id: str) -> dict[str, Any]:
+    """What the user sees of each product."""
+    store = bank.store(user)
+    return {kind: store.get(f"bank_connections/{connection_id}/bank_products/{kind}") or {} for kind in KINDS}
+
+
+def rows(bank: Bank, connection_id: str, kind: str) -> dict[str, Json]:
+    """The stored rows by their documents' fields that name them."""
+    found = documents(bank.backend.query(f"bank_{kind}", parent=f"bank_connections/{connection_id}"))
+    names = {
+        "recurring": lambda row: row["stream_id"],
+        "liabilities": lambda row: row["account_id"],
+        "holdings": lambda row: (row["account_id"], row["security"]["security_id"]),
+        "investment_transactions": lambda row: row["investment_transaction_id"],
+    }
+    return {names[kind](row): row for row in found}
+
+
+def wait(bank: Bank, user: User, connection_id: str, what: str, is_so: Callable[[dict[str, Any]], bool]) -> None:
+    """Wait for a state of the products; the scheduler helps, as the emulators fire no schedule."""
+
+    def seen() -> bool:
+        return is_so(views(bank, user, connection_id))
+
+    try:
+        wait_until(what, seen, within=60)
+    except AssertionError:
+        bank.run_schedule()
+        wait_until(what, seen, shown=lambda: views(bank, user, connection_id))
+
+
+def all_are(status: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda found: {view.get("status") for view in found.values()} == {status}
+
+
+def test_every_product_of_a_new_connection_arrives_follows_its_bank_and_leaves_with_it(bank: Bank) -> None:
+    user, connection_id, item = connected(bank, *PRODUCTS)
+    wait(bank, user, connection_id, "all products are there", all_are("ready"))
+    token, item_id = item["access_token"], item["item_id"]
+
+    at_plaid = bank.plaid("/investments/holdings/get", access_token=token)["holdings"]
+    stored = rows(bank, connection_id, "holdings")
+    assert stored.keys() == {(one["account_id"], one["security_id"]) for one in at_plaid}
+    assert {row["app_user_id"] for row in stored.values()} == {user.uid}
+    liabilities = bank.plaid("/liabilities/get", access_token=token)["liabilities"]
+    liable = {one["account_id"] for listed in liabilities.values() for one in listed or ()}
+    assert rows(bank, connection_id, "liabilities").keys() == liable
+    streams = bank.plaid("/transactions/recurring/get", access_token=token)
+    listed = {one["stream_id"] for one in [*streams["inflow_streams"], *streams["outflow_streams"]]}
+    assert rows(bank, connection_id, "recurring").keys() == listed
+    assert rows(bank, connection_id, "investment_transactions")
+
+    sold = at_plaid[0]["account_id"], at_plaid[0]["security_id"]
+    order = {"account_id": sold[0], "security_id": sold[1]}
+    answer = bank.control("POST", f"items/{item_id}/holdings", sell=[order])
+    trade = answer["sold"][0]
+    name = trade["investment_transaction_id"] if isinstance(trade, dict) else trade
+    wait_until("the sold position is gone", lambda: sold not in rows(bank, connection_id, "holdings"))
+    wait_until("its sale is there", lambda: name in rows(bank, connection_id, "investment_transactions"))
+
+    bank.rest("DELETE", f"connections/{connection_id}", user)
+    wait_until("the removal is done", lambda: bank.admin.get(f"bank_removals/{connection_id}") is None)
+    for kind in KINDS:
+        assert bank.admin.get(f"bank_product_state/{connection_id}.{kind}") is None
+        assert bank.admin.get(f"bank_connections/{connection_id}/bank_products/{kind}") is None
+        assert rows(bank, connection_id, kind) == {}
+
+
+def test_a_product_that_needs_consent_waits_for_it_and_the_connection_stays_good(bank: Bank) -> None:
+    user, connection_id, _ = connected(bank, "transactions")
+    wait(
+        bank,
+        user,
+        connection_id,
+        "consent is asked for",
+        lambda found: {found[kind].get("status") for kind in ("liabilities", "holdings")} == {"needs_consent"},
+    )
+    wait(bank, user, connection_id, "recurring is there", lambda found: found["recurring"].get("status") == "ready")
+    connection = bank.admin.get(f"bank_connections/{connection_id}") or {}
+    assert (connection["status"], connection.get("error_code")) == ("good", None)
