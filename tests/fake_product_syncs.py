@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from shared.domain.errors import Conflict
-from shared.domain.products.kinds import ProductKind
+from shared.domain.products.kinds import ProductKind, ProductStatus
 from shared.domain.products.product_state import ProductState, product_id
 from shared.domain.products.rows import StoredProductRow
 from shared.domain.transaction import Transaction
@@ -77,3 +77,14 @@ class FakeProductSyncs:
         """Write on a recurring stream as a user's app does."""
         self.store.product_rows[connection_id, ProductKind.RECURRING][row_id]["user"] = user
         self.store.product_versions[connection_id, ProductKind.RECURRING, row_id] = self.store.next_version()
+
+
+class StoredConsents:
+    """The port `ProductConsents`, over the stored states."""
+
+    def __init__(self, store: FakeStore) -> None:
+        self.store = store
+
+    def lacking(self, connection_id: str) -> frozenset[ProductKind]:
+        views = [view for view in self.store.product_views.values() if view.connection_id == connection_id]
+        return frozenset(view.kind for view in views if view.status is ProductStatus.NEEDS_CONSENT)

@@ -32,6 +32,7 @@ from shared.adapters.plaid.webhook_signature import WebhookVerifier
 from shared.domain.caller import Caller
 from shared.domain.errors import Unauthenticated
 from shared.domain.health import Health
+from shared.domain.products.kinds import ProductKind
 from shared.log import JsonFormatter
 from shared.serving import container
 from shared.serving.once import once
@@ -39,7 +40,7 @@ from shared.serving.refused_calls import RefusedCalls
 from shared.settings import Settings
 from tests.fake_budgets import FakeBudgets
 from tests.fake_history_moves import FakeHistoryMoves
-from tests.fake_products import FakeProductConsents
+from tests.fake_product_syncs import FakeProductSyncs, StoredConsents
 from tests.fake_removals import FakeConnectionData, FakeErasures, FakeOwners, FakeRemovals
 from tests.fake_seals import FakeStoreSeals
 from tests.fakes import (
@@ -74,8 +75,9 @@ TASK_FUNCTIONS = (
     "rotatetoken",
     "exchangelink",
     "movehistory",
+    "syncproducts",
 )
-SETTINGS = Settings.model_validate(
+_SETTINGS = Settings.model_validate(
     {
         "project": "demo-bank",
         "plaid_client_id": "simulated-client",
@@ -84,6 +86,11 @@ SETTINGS = Settings.model_validate(
         "rotate_tokens_after_days": 90,
     }
 )
+
+
+def settings_of(seed: int) -> Settings:
+    """A world's settings: every other world syncs products."""
+    return _SETTINGS.model_copy(update={"sync_products": tuple(ProductKind) if seed % 2 else ()})
 
 
 def function(name: str) -> Any:
@@ -174,7 +181,7 @@ class Backend:
 
     def __init__(self, boundary: Boundary, plaid: PlaidSide, *, seed: int) -> None:
         self.boundary, self.loop, self.plaid = boundary, boundary.loop, plaid
-        self.seed = seed
+        self.seed, self.settings = seed, settings_of(seed)
         self.random = random.Random(f"backend {seed}")
         self.store = FakeStore()
         self.store.connections = Watched(self._connection_created)
@@ -202,7 +209,7 @@ class Backend:
 
     def adapters(self) -> dict[str, Any]:
         """What the container's factories return."""
-        store, client = self.store, self.plaid.client(SETTINGS, self.clock)
+        store, client = self.store, self.plaid.client(self.settings, self.clock)
         known = self.boundary.around("webhook_keys", FakeWebhookKeys())
         verifier = WebhookVerifier(
             fetch_key=client.webhook_key, stored=known, clock=self.clock, executors=self.executors
@@ -226,7 +233,8 @@ class Backend:
             "messaging": ("messaging", self.messaging),
             "owners": ("owners", self.owners),
             "paused": ("pauses", self.paused),
-            "product_consents": ("product_consents", FakeProductConsents()),
+            "product_consents": ("product_consents", StoredConsents(store)),
+            "product_syncs": ("products", FakeProductSyncs(store)),
             "profiles": ("profiles", self.profiles),
             "pushes": ("pushes", self.pushes),
             "recently_paused": ("pauses", self.paused),
@@ -243,8 +251,9 @@ class Backend:
             "messaging": Messages(outside["messaging"]),
             "parse_webhook": parse_webhook,
             "plaid": client,
+            "plaid_products": self.plaid.product_client(self.settings),
             "refused_calls": RefusedCalls(),
-            "settings": SETTINGS,
+            "settings": self.settings,
             "signer": Unsigned(),
             "webhooks": verifier,
         }

@@ -100,7 +100,7 @@ CONFLICTING = frozenset(
         *("erasures.begin", "erasures.finish", "erasures.update", "inbox.postpone", "intents.forget"),
         *("intents.store_token", "intents.update", "pauses.save", "removals.begin", "removals.begin_exchange"),
         *("removals.finish", "removals.take_credentials", "removals.update", "seals.replace", "store.create"),
-        *("store.mark", "syncs.save", "webhook_keys.add"),
+        *("store.mark", "products.save", "syncs.save", "webhook_keys.add"),
         *("moves.end", "moves.keep_saved_notes", "moves.transfer", "moves.update"),
     }
 )

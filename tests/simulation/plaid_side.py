@@ -32,11 +32,13 @@ from emulators.plaid.webhooks import RETRY_AFTER, Delivery, Webhooks
 from emulators.plaid.world import World
 from shared.adapters.plaid.client import PlaidClient
 from shared.adapters.plaid.errors import from_answer
+from shared.adapters.plaid.product_client import PlaidProductsClient
 from shared.domain.errors import ErrorClass, ErrorKind, ProviderError
 from tests.simulation.boundary import Boundary, Fault
 from tests.simulation.loop import Loop
 
 Json = dict[str, Any]
+KNOWN = {"client_id": "simulated-client", "secret": "simulated-secret"}
 Post = Callable[[bytes, dict[str, str], str], int]
 
 
@@ -154,10 +156,25 @@ class PlaidSide:
         client._client.call_api = self._call_api
         return client
 
+    def product_client(self, settings: Any) -> PlaidProductsClient:
+        """The backend's own client of products, over this transport."""
+        client = PlaidProductsClient(settings=settings)
+        client._client.call_api = self._call_api
+        return client
+
+    def asked(self, path: str, body: Json) -> tuple[int, bytes]:
+        """What Plaid answers now, asked by no backend: neither a fault nor a count."""
+        received = Received(path, "POST", "application/json", body, KNOWN, "https://plaid.example")
+        item_id = received.item_id(self.world)
+        try:
+            answer = self.plaid._answer(received, item_id, "check")
+        except PlaidError as error:
+            return error.status, wire.dumps(error.answer("check"))
+        return answer.status_code, bytes(answer.body)
+
     def _call_api(self, path: str, _method: str, *, body: Json, **_: Any) -> Any:
         sent = wire.loads(json.dumps(body))
-        known = {"client_id": "simulated-client", "secret": "simulated-secret"}
-        received = Received(path, "POST", "application/json", sent, known, "https://plaid.example")
+        received = Received(path, "POST", "application/json", sent, KNOWN, "https://plaid.example")
         about = received.item_id(self.world)
 
         def effect() -> Response:

@@ -11,6 +11,7 @@ from tests.simulation.actions import banks as _banks  # noqa: F401
 from tests.simulation.actions import banks_accounts as _banks_accounts  # noqa: F401
 from tests.simulation.actions import banks_logins as _banks_logins  # noqa: F401
 from tests.simulation.actions import banks_outages as _banks_outages  # noqa: F401
+from tests.simulation.actions import banks_products as _banks_products  # noqa: F401
 from tests.simulation.actions import google_deliveries as _google_deliveries  # noqa: F401
 from tests.simulation.actions import google_faults as _google_faults  # noqa: F401
 from tests.simulation.actions import hard_moments as _hard_moments  # noqa: F401

@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 from shared.adapters.plaid import client
+from shared.usecases.products import read_product, store_answer
 from shared.usecases.sync import write_changes
 
 SIZES = ((500, 800, 500), (500, 800, 500), (500, 5, 3), (9, 800, 500), (9, 5, 3), (25, 20, 10))
@@ -20,4 +21,6 @@ def of_world(seed: int) -> list[tuple[Any, str, Any]]:
         (client, "PAGE_ROWS", rows),
         (write_changes, "MAX_ATOMIC_ROWS", atomic),
         (write_changes, "STREAM_ROWS", stream),
+        (read_product, "PAGE_ROWS", rows),
+        (store_answer, "ROWS_AT_ONCE", stream),
     ]

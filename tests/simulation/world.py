@@ -114,6 +114,9 @@ class World:
         for loaded in store.states.values():
             if loaded.state.due_at is not None:
                 yield f"sync of {loaded.state.connection_id}", loaded.state.due_at
+        for product in store.products.values():
+            if product.state.due_at is not None:
+                yield f"sync of {product.state.sync_id}", product.state.due_at
         for delivery in store.deliveries.values():
             if delivery.due_at is not None:
                 yield f"webhook of {delivery.connection_id}", delivery.due_at

@@ -69,9 +69,58 @@ def login(person: Person, chance: random.Random) -> Login:
     """One of the person's logins at banks: the same one always shows the same accounts."""
     number = chance.randrange(LOGINS)
     bank = BANKS[(person.number + number) % len(BANKS)]
+    if number == LOGINS - 1:
+        return {"institution_id": bank, "username": "user_custom", "password": investor(person.number)}
     many = number == 0 and person.number == 0  # more than a page of Plaid's
     password = json.dumps({"transactions": 640 if many else 12 + number, "seed": number + 10 * person.number})
     return {"institution_id": bank, "username": "user_generated", "password": password}
+
+
+def investor(number: int) -> str:
+    """A custom user with data of every product: a current account, a card, a student loan and a brokerage account."""
+
+    def held(ticker: str, quantity: int) -> dict[str, Any]:
+        security = {"ticker_symbol": ticker, "name": ticker, "currency": "USD"}
+        return {
+            "security": security,
+            "quantity": quantity,
+            "institution_price": 10.5,
+            "cost_basis": 9,
+            "currency": "USD",
+        }
+
+    def traded(day: int) -> dict[str, Any]:
+        security = {"ticker_symbol": "ACME", "name": "ACME", "currency": "USD"}
+        date = f"2025-12-{day:02}"
+        return {"date": date, "name": f"BUY {day}", "quantity": day, "price": 10.5, "type": "buy", "security": security}
+
+    def booked(day: str, amount: float, name: str) -> dict[str, Any]:
+        return {"date_transacted": day, "date_posted": day, "amount": amount, "description": name, "currency": "USD"}
+
+    days = [f"2025-{month:02}-03" for month in range(6, 13)]
+    loan = {"type": "student", "origination_date": "2021-09-01", "principal": 24_500, "nominal_apr": 5.05}
+    accounts = [
+        {
+            **_account("depository", "checking", "Current", number),
+            "transactions": [booked(day, 9.99, "Video service") for day in days],
+        },
+        {
+            **_account("credit", "credit card", "Card", number),
+            "liability": {"type": "credit", "purchase_apr": 19.24, "minimum_payment_amount": 40},
+        },
+        {**_account("loan", "student", "Loan", number), "liability": loan},
+        {
+            **_account("investment", "brokerage", "Broker", number),
+            "holdings": [held("ACME", 10), held("FUND", 4)],
+            "investment_transactions": [traded(day) for day in range(1, 13)],
+        },
+    ]
+    return json.dumps({"version": "2", "seed": f"investor-{number}", "override_accounts": accounts})
+
+
+def _account(kind: str, subtype: str, name: str, number: int) -> dict[str, Any]:
+    meta = {"name": name, "official_name": name, "mask": f"{number}{len(name)}{len(subtype):02}"[-4:]}
+    return {"type": kind, "subtype": subtype, "starting_balance": 1000, "currency": "USD", "meta": meta}
 
 
 def login_of(item: Item) -> Login:

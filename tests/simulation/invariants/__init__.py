@@ -12,6 +12,7 @@ leases.py     one run of a connection at a time
 notices.py    one notification per event
 duplicates.py every account counts once
 webhooks.py   what was acknowledged is on record, and its data arrives
+products.py   rows of products are Plaid's; without products there is no call and no document
 windows.py    no call between an exchange and the store of its token
 removals.py   what its user removed does not come back
 """
@@ -28,6 +29,7 @@ from tests.simulation.invariants import (
     logs,
     notes,
     notices,
+    products,
     removals,
     rows,
     status,
@@ -49,5 +51,5 @@ def watch(world: World) -> None:
 
 def settled(world: World) -> None:
     """Checks what must hold now that nothing is under way, and the faults of the world have ended."""
-    for check in (items, status, rows, notes, due, notices, duplicates, removals):
+    for check in (items, status, rows, products, notes, due, notices, duplicates, removals):
         check.settled(world)
