@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from benchmarks import cold, sweeping, syncing, warm
+from benchmarks import cold, products, sweeping, syncing, warm
 from benchmarks.ground import ground
 from benchmarks.load import load
 from benchmarks.process import Failed
@@ -45,6 +45,15 @@ GROUPS = (
             "unchanged_rewrites",
         ),
         syncing.costs,
+    ),
+    Group(
+        (
+            "product_unchanged_plaid_calls",
+            "product_unchanged_reads",
+            "product_unchanged_commits",
+            "product_unchanged_writes",
+        ),
+        products.unchanged,
     ),
     Group(("cold_import_worst", "cold_memory_worst"), cold.starts),
     Group(("link_token_p50", "exchange_p50"), warm.latencies),

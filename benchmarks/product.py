@@ -12,6 +12,8 @@ from typing import Any
 from benchmarks.meter import Metered, metered
 from benchmarks.process import Json, Timed, peak_memory, serve
 from shared.domain.overlap import LinkedAccount
+from shared.domain.products.kinds import ProductKind
+from shared.domain.products.product_state import product_id
 from shared.domain.progress import SyncStatus
 from shared.domain.removal import Removal, RemovalReason
 from shared.serving import container, linking_container, products_container
@@ -93,6 +95,19 @@ def sync(connection_id: str, *, counted: bool = False) -> Json:
     }
 
 
+def product(connection_id: str, kind: str) -> Json:
+    """Runs the sync of a product that was requested, as `syncproducts` does."""
+    products_container.product_requests().by_operator(connection_id, [ProductKind(kind)])
+    spent = meter().spent
+    before = spent.copy()
+    products_container.run_product()(connection_id, ProductKind(kind), delivery=f"benchmark#{uuid.uuid4().hex}")
+    counts = asdict(spent.since(before))
+    loaded = container.product_syncs().load(product_id(connection_id, ProductKind(kind)))
+    if loaded is None or loaded.state.status is not SyncStatus.COMPLETED:
+        raise AssertionError(f"the sync ended {loaded and loaded.state.status}: {loaded and loaded.state.error}")
+    return {"product_rows": loaded.state.rows, **counts}
+
+
 def created(connection_id: str) -> Json:
     """Does the first step of the trigger on a new connection."""
     linking_container.start_first_sync()(connection_id)
@@ -168,6 +183,7 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     "counted": counted,
     "link_token": link_token,
     "sync": sync,
+    "product": product,
     "created": created,
     "state": state,
     "ask": ask,

@@ -159,6 +159,13 @@ def test_only_the_due_time_of_a_sync_state_is_indexed() -> None:
     assert not any(entries("bank_sync_state", field) for field in decided)
 
 
+def test_only_the_due_time_of_a_product_state_is_indexed() -> None:
+    """One override exempts every field: https://cloud.google.com/firestore/docs/query-data/indexing."""
+    assert OVERRIDES["bank_product_state", "*"]["indexes"] == []
+    assert entries("bank_product_state", "due_at") == {("ASCENDING", "COLLECTION")}
+    assert sum(collection == "bank_product_state" for collection, _ in OVERRIDES) == 2
+
+
 def test_only_the_connection_of_a_run_record_is_indexed() -> None:
     decided = {field for collection, field in OVERRIDES if collection == "bank_sync_runs"}
     assert set(RunRecord.model_fields) - decided == {"connection_id"}

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from unittest import mock
 
-SUBJECTS = ("linking", "syncs", "rows", "status", "removal")
+SUBJECTS = ("linking", "syncs", "products", "rows", "status", "removal")
 
 
 class Patch(NamedTuple):

@@ -127,7 +127,7 @@ def rate_limit_is_final() -> list[Patch]:
 @mutation
 def unsupported_item_alerts_the_operator() -> list[Patch]:
     """PRODUCTS_NOT_SUPPORTED in a sync counts as an error of the configuration, not of the item."""
-    return [Patch(errors, "_of_a_sync", lambda error_type, error_code: None)]
+    return [Patch(errors, "_of_an_endpoint", lambda endpoint, error_type, error_code: None)]
 
 
 @mutation

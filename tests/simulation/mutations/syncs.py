@@ -11,12 +11,13 @@ from shared.domain.demand import Demand
 from shared.domain.lease import Lease
 from shared.domain.page_trail import PageTrail
 from shared.domain.read_position import ReadPosition
-from shared.domain.sync_state import SyncState
+from shared.domain.run_state import RunState
 from shared.domain.sync_transitions import SyncRun
-from shared.ports import Loaded, Write
+from shared.ports import LoadedState, Write
+from shared.ports.run_states import S
 from shared.usecases.sync import report_late_history, run_sync
 from shared.usecases.sync.change_loop import ChangeLoop
-from shared.usecases.sync.fenced_commits import FencedCommits, LeaseLost
+from shared.usecases.sync.fenced_commits import FencedRun, LeaseLost
 from shared.usecases.sync.write_changes import ChangeWriter
 from tests.simulation.mutations import Patch, mutation
 
@@ -28,18 +29,18 @@ def fence_removed() -> list[Patch]:
     """A run writes its state whatever other writers wrote in between."""
 
     def commit(
-        self: FencedCommits,
-        step: Callable[[SyncState], SyncState],
+        self: FencedRun[S],
+        step: Callable[[S], S],
         writes: Callable[[], Sequence[Write]] = tuple,
     ) -> None:
         after = step(self.state)
-        found = self._syncs.load(after.connection_id)
+        found = self._syncs.load(after.sync_id)
         if found is None:
             raise LeaseLost("the connection is gone")
         version = self._syncs.save(after, expected=found.version, writes=writes())
-        self._loaded = Loaded(state=after, version=version)
+        self._loaded = LoadedState(state=after, version=version)
 
-    return [Patch(FencedCommits, "commit", commit)]
+    return [Patch(FencedRun, "commit", commit)]
 
 
 @mutation
@@ -104,27 +105,27 @@ def no_poll_without_webhook() -> list[Patch]:
 @mutation
 def failed_sync_not_retried() -> list[Patch]:
     """A failed sync gets no due time."""
-    original = SyncRun.fail
+    original = RunState.fail
 
-    def fail(self: SyncRun, **more: Any) -> SyncRun:
+    def fail(self: RunState, **more: Any) -> RunState:
         return original(self, **more).model_copy(update={"due_at": None})
 
-    return [Patch(SyncRun, "fail", fail)]
+    return [Patch(RunState, "fail", fail)]
 
 
 @mutation
 def interrupted_sync_not_due() -> list[Patch]:
     """A working run sets no due time, so if it dies no other run follows."""
-    original = SyncState.claim
+    original = RunState.claim
 
-    def claim(self: SyncState, **more: Any) -> SyncState:
+    def claim(self: RunState, **more: Any) -> RunState:
         return original(self, **more).model_copy(update={"due_at": None})
 
-    def alive(self: SyncRun, now: Any, **changes: Any) -> SyncRun:
+    def alive(self: RunState, now: Any, **changes: Any) -> RunState:
         return lively(self, now, **changes).model_copy(update={"due_at": None})
 
-    lively = SyncRun._alive
-    return [Patch(SyncState, "claim", claim), Patch(SyncRun, "_alive", alive)]
+    lively = RunState._alive
+    return [Patch(RunState, "claim", claim), Patch(RunState, "_alive", alive)]
 
 
 @mutation
@@ -148,12 +149,12 @@ def late_history_never_polled() -> list[Patch]:
 @mutation
 def paused_sync_forgotten() -> list[Patch]:
     """A sync that an operator's pause defers does not start after the pause."""
-    original = SyncState.deferred
+    original = RunState.deferred
 
-    def deferred(self: SyncState, **more: Any) -> SyncState:
+    def deferred(self: RunState, **more: Any) -> RunState:
         return original(self, **more).model_copy(update={"due_at": None})
 
-    return [Patch(SyncState, "deferred", deferred)]
+    return [Patch(RunState, "deferred", deferred)]
 
 
 @mutation
