@@ -15,6 +15,7 @@ FUNCTIONS = (
     "exchange_public_token",
     "sync_connection",
     "reconnect_connection",
+    "refresh_balances",
     "remove_connection",
     "delete_bank_data",
     "plaid_webhook",

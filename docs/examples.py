@@ -81,6 +81,36 @@ RESPONSES: dict[str, dict[int, Json]] = {
         }
     },
     "reconnect_connection": {200: {"status": "good"}},
+    "refresh_balances": {
+        200: {
+            "accounts": [
+                {
+                    "account_id": "BxBXxLj1m4HMXBm9WZZmCWVbPjX16EHwv99vp",
+                    "connection_id": "8c1bb0d5a8d84dc5a8f0b2a1c3d4e5f6",
+                    "app_user_id": "Zk3Jt0aQmVgYb1",
+                    "name": "Plaid Checking",
+                    "official_name": "Plaid Gold Standard 0% Interest Checking",
+                    "mask": "0000",
+                    "type": "depository",
+                    "subtype": "checking",
+                    "balances": {
+                        "current": "110",
+                        "available": "100",
+                        "limit": None,
+                        "iso_currency_code": "USD",
+                        "unofficial_currency_code": None,
+                    },
+                    "persistent_account_id": None,
+                    "duplicate_of": None,
+                    "updated_at": "2026-03-01T12:00:03.125000Z",
+                    "balances_at": "2026-03-01T12:00:03.125000Z",
+                    "balances_source": "live",
+                }
+            ],
+            "source": "live",
+            "as_of": "2026-03-01T12:00:03.125000Z",
+        }
+    },
     "remove_connection": {202: {}},
     "delete_bank_data": {202: {}},
 }

@@ -22,7 +22,14 @@ from docs.examples import CONNECTION_ID, DETAILS, REQUESTS, RESPONSES
 from docs.schemas import closed, distinct, json_of, narrow, object_of, parameter, untitled
 from shared.contract.errors import CATALOGUE
 from shared.contract.refusal import Refusal
-from shared.contract.responses import ConnectionAnswer, LinkTokenAnswer, NothingMore, ReconnectedAnswer, SyncAnswer
+from shared.contract.responses import (
+    BalancesAnswer,
+    ConnectionAnswer,
+    LinkTokenAnswer,
+    NothingMore,
+    ReconnectedAnswer,
+    SyncAnswer,
+)
 from shared.serving.declared_errors import BODY_ERRORS
 from shared.serving.http import Route
 
@@ -39,6 +46,7 @@ ANSWERS: dict[str, dict[int, type[BaseModel]]] = {
     "exchange_public_token": {201: ConnectionAnswer, 200: ConnectionAnswer},
     "sync_connection": {202: SyncAnswer},
     "reconnect_connection": {200: ReconnectedAnswer},
+    "refresh_balances": {200: BalancesAnswer},
     "remove_connection": {202: NothingMore},
     "delete_bank_data": {202: NothingMore},
 }
@@ -51,6 +59,7 @@ MEANS = {
     },
     "sync_connection": {202: "The sync was requested. Listen to the progress document to follow it."},
     "reconnect_connection": {200: "The connection's current status at Plaid."},
+    "refresh_balances": {200: "The connection's accounts with their balances."},
     "remove_connection": {202: "The connection was removed. Its remaining data is deleted within a minute."},
     "delete_bank_data": {202: "The connections were removed. All other bank data is deleted within minutes."},
 }

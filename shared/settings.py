@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from shared.domain.ceilings import RefreshCeilings
+from shared.domain.ceilings import LiveBalanceCeilings, RefreshCeilings
 from shared.domain.link import OPTIONAL_PRODUCTS, PRODUCTS, LinkProducts, usable_language
 from shared.domain.products.kinds import PLAID_PRODUCT, ProductKind
 from shared.emulators_only import LOCAL_PROJECT_PREFIX as LOCAL_PROJECT_PREFIX
@@ -56,11 +56,13 @@ class Settings(BaseModel):
     exchanges_per_minute: int = Field(default=30, ge=0)
     syncs_per_minute: int = Field(default=60, ge=0)
     reconnects_per_minute: int = Field(default=60, ge=0)
+    balance_refreshes_per_minute: int = Field(default=60, ge=0)
     removals_per_minute: int = Field(default=60, ge=0)
     manual_sync_spacing_seconds: int = Field(default=30, ge=0)
     refresh_spacing_seconds: int = Field(default=3600, ge=0)  # between two calls of /transactions/refresh
     refreshes_per_user_and_day: int = Field(default=20, ge=0, le=10_000)  # all are stored in one document
     refreshes_per_minute: int = Field(default=60, ge=0, le=10_000)  # of all users together
+    live_balances_per_day: int = Field(default=0, ge=0, le=10_000)  # per user; all are stored in one document
     rotate_tokens_after_days: int | None = Field(default=None, ge=1)  # unset: rotated on demand only
 
     @model_validator(mode="before")
@@ -161,6 +163,11 @@ class Settings(BaseModel):
             per_user_and_day=self.refreshes_per_user_and_day,
             per_minute=self.refreshes_per_minute,
         )
+
+    @property
+    def live_balance_ceilings(self) -> LiveBalanceCeilings:
+        """The limits of balances that are read at the bank, which Plaid charges for."""
+        return LiveBalanceCeilings(per_user_and_day=self.live_balances_per_day)
 
     @property
     def rotate_tokens_after(self) -> timedelta | None:

@@ -45,6 +45,7 @@ ROUTES = [
     Route("exchange_public_token", "POST", "set_access_token", {"public_token": UNKNOWN_TOKEN}),
     Route("sync_connection", "POST", "connections/nothing/sync"),
     Route("reconnect_connection", "POST", "connections/nothing/reconnected"),
+    Route("refresh_balances", "POST", "connections/nothing/balances"),
     Route("remove_connection", "DELETE", "connections/nothing"),
     Route("delete_bank_data", "DELETE", "data"),
 ]

@@ -9,20 +9,33 @@ from __future__ import annotations
 import json
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Annotated, Any, Literal, TypedDict, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from pydantic import BaseModel
 
-from functions import create_link_token, exchange_public_token, reconnect_connection, remove_connection, sync_connection
-from shared.domain.account import Account
+from functions import (
+    create_link_token,
+    exchange_public_token,
+    reconnect_connection,
+    refresh_balances,
+    remove_connection,
+    sync_connection,
+)
+from shared.domain.account import Account, BalancesSource
+from shared.domain.balance_history import BalanceMonth
 from shared.domain.connection import BankConnection
 from shared.domain.history_move import ArchivedTransaction
 from shared.domain.institution import InstitutionInfo
 from shared.domain.notification import Notification
+from shared.domain.products.holdings import Holding
+from shared.domain.products.investment_transactions import InvestmentTransaction
+from shared.domain.products.liabilities import Liability
+from shared.domain.products.product_progress import ProductProgress
+from shared.domain.products.recurring import RecurringStream
 from shared.domain.progress import SyncProgress
 from shared.domain.transaction import Transaction
 from shared.serving.http import StrictInput
@@ -31,12 +44,32 @@ TARGET = Path(__file__).parent / "src" / "bank" / "types.generated.ts"
 HEADER = """// Written by `make types` from shared/domain and functions; `make check` fails when it is stale.
 import type { Timestamp } from "firebase/firestore";
 """
+
+
+class StreamNotes(TypedDict):
+    """What a user may write on a recurring stream."""
+
+    muted: bool
+    name: str
+    category: str
+
+
 OWNER = {"connection_id": str, "app_user_id": str}
 WRITTEN_BESIDE: dict[type, dict[str, Any]] = {
     # Fields that the adapters add to those of the model.
-    Account: {**OWNER, "updated_at": datetime},
+    Account: {
+        **OWNER,
+        "updated_at": datetime,
+        "balances_at": datetime,
+        "balances_source": BalancesSource,
+    },
     Transaction: OWNER,
     ArchivedTransaction: OWNER,
+    BalanceMonth: OWNER,
+    RecurringStream: {**OWNER, "amount_before": str, "amount_changed_at": datetime, "user": StreamNotes},
+    Liability: {**OWNER, "updated_at": datetime},
+    Holding: OWNER,
+    InvestmentTransaction: OWNER,
 }
 NOT_STORED: dict[type, set[str]] = {
     # The first two are stored where no client can read them; `announced` is only for the daily check.
@@ -47,9 +80,34 @@ NOT_STORED: dict[type, set[str]] = {
 ABSENT_AT_FIRST: dict[type, set[str]] = {
     Notification: {"read_at"},
     BankConnection: {"history_late", "replaces", "history_moved"},  # missing in documents of earlier releases
+    Account: {"balances_at", "balances_source"},  # missing in documents of earlier releases
+    BalanceMonth: {"derived"},
+    RecurringStream: {"amount_before", "amount_changed_at", "user"},
+    StreamNotes: {"muted", "name", "category"},
 }
-DOCUMENTS = (BankConnection, Account, Transaction, ArchivedTransaction, SyncProgress, InstitutionInfo, Notification)
-FUNCTIONS = (create_link_token, exchange_public_token, sync_connection, reconnect_connection, remove_connection)
+DOCUMENTS = (
+    BankConnection,
+    Account,
+    Transaction,
+    ArchivedTransaction,
+    SyncProgress,
+    InstitutionInfo,
+    Notification,
+    BalanceMonth,
+    ProductProgress,
+    RecurringStream,
+    Liability,
+    Holding,
+    InvestmentTransaction,
+)
+FUNCTIONS = (
+    create_link_token,
+    exchange_public_token,
+    sync_connection,
+    reconnect_connection,
+    refresh_balances,
+    remove_connection,
+)
 SIMPLE: dict[Any, str] = {
     str: "string",
     int: "number",
@@ -103,7 +161,8 @@ class Writer:
         """Name, type, and whether the field is optional: in inputs, fields with a default are."""
         if is_typeddict(what):
             hints = get_type_hints(what) | WRITTEN_BESIDE.get(what, {})
-            yield from ((field, hint, False) for field, hint in hints.items())
+            absent_at_first = ABSENT_AT_FIRST.get(what, ())
+            yield from ((field, hint, field in absent_at_first) for field, hint in hints.items())
         elif issubclass(what, BaseModel):
             sent = issubclass(what, StrictInput)
             for field, info in what.model_fields.items():
@@ -117,12 +176,14 @@ class Writer:
             return SIMPLE[hint]
         if origin is Annotated:
             return self._written(inner[0])
+        if origin is Literal:
+            return " | ".join(json.dumps(one) for one in inner)
         if origin in (Union, types.UnionType):
             return " | ".join(map(self._written, inner))
         if origin in (list, tuple):
             item = self._written(inner[0])
             return f"({item})[]" if " | " in item else f"{item}[]"
-        if origin is dict:
+        if origin in (dict, Mapping):
             return f"Record<string, {self._written(inner[1])}>"
         return self.declare(hint)
 

@@ -150,6 +150,12 @@ _ALL = (
     ),
     _ours(
         ResourceExhausted,
+        "balances_too_soon",
+        "The live balances of this connection were read less than a minute ago.",
+        "Show the stored balances; enable the button again after `retry_after_seconds`.",
+    ),
+    _ours(
+        ResourceExhausted,
         "too_many_connections",
         "The user reached the maximum number of connections. Connections in `error` do not count.",
         "Ask the user to remove a connection first; waiting will not help.",

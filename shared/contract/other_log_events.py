@@ -102,6 +102,10 @@ OTHER_EVENTS: dict[str, Event] = {
         "The balances before an account was linked were derived from its transactions, once per account.",
         ("connection_id", "months"),
     ),
+    "balances.not_live": Event(
+        "The bank or the Plaid account has no live balances; the user got the stored ones.",
+        ("error_code", "request_id"),
+    ),
     "sync.refresh_spared": Event(
         "The bank was not asked for new data, because the ceiling of the connection, the user or the project was "
         "reached; the run reads what Plaid already has.",

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.domain.account import BalancesSource
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.progress import SyncProgress
 
@@ -63,6 +64,62 @@ class ReconnectedAnswer(Answer):
 
     status: ItemStatus
     action: Action | None = None
+
+
+class BalancesOfAccount(Answer):
+    """The balances of an account as decimal strings; null if the bank sent none."""
+
+    current: str | None
+    available: str | None
+    limit: str | None
+    iso_currency_code: str | None
+    unofficial_currency_code: str | None
+
+
+class CountedAccount(Answer):
+    """The account that counts instead of a duplicate."""
+
+    connection_id: str
+    account_id: str
+
+
+class AccountAnswer(Answer):
+    """An account, as in `bank_accounts`.
+
+    Attributes:
+        balances_at: When its balances were read, ISO 8601; null for accounts stored by an earlier release.
+        balances_source: `live` if the bank was asked for them, `cached` if Plaid had them.
+        duplicate_of: Set if another connection of the user has the same account: exclude it from sums.
+    """
+
+    account_id: str
+    connection_id: str
+    app_user_id: str
+    name: str
+    official_name: str | None
+    mask: str | None
+    type: str
+    subtype: str | None
+    balances: BalancesOfAccount
+    persistent_account_id: str | None
+    duplicate_of: CountedAccount | None
+    updated_at: str
+    balances_at: str | None
+    balances_source: BalancesSource | None
+
+
+class BalancesAnswer(Answer):
+    """The balances of a connection.
+
+    Attributes:
+        accounts: The connection's accounts.
+        source: `live` if the bank was asked now; `cached` if live balances are off, used up or not available.
+        as_of: When the oldest of the balances was read, ISO 8601; null without accounts.
+    """
+
+    accounts: list[AccountAnswer]
+    source: BalancesSource
+    as_of: str | None
 
 
 class NothingMore(Answer):

@@ -30,6 +30,26 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LiveBalanceCeilings:
+    """Limits of balances that are read at the bank (Plaid's `/accounts/balance/get`, billed per call).
+
+    Attributes:
+        per_user_and_day: The maximum number of calls for all connections of a user, in 24 hours; 0 turns them off.
+        spacing: The minimum time between two calls for one connection. Plaid allows five a minute.
+    """
+
+    per_user_and_day: int
+    spacing: timedelta = timedelta(minutes=1)
+
+    def budgets(self, app_user_id: str, connection_id: str) -> tuple[Budget, Budget]:
+        """The budgets that a call for one of the user's connections uses: the user's, and the connection's."""
+        return (
+            Budget.of_user(app_user_id, "live_balances", most=self.per_user_and_day, within=timedelta(days=1)),
+            Budget.of_user(app_user_id, f"live_balances_of_{connection_id}", most=1, within=self.spacing),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshCeilings:
     """Limits of refreshes at the bank (Plaid's `/transactions/refresh`, billed per call).
 

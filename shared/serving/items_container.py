@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shared.usecases.items.handle_webhook import WebhookHandler
     from shared.usecases.items.receive_webhook import ReceiveWebhook
     from shared.usecases.items.reconcile_after_restore import RestoreReconciliation
+    from shared.usecases.items.refresh_balances import RefreshBalances
     from shared.usecases.items.sweep_inbox import SweepInbox
 
 
@@ -72,6 +73,23 @@ def daily_checks() -> "DailyChecks":
         connections=container.connections(),
         tasks=container.tasks(),
         erase_missing_owners=removal_container.erase_missing_owners(),
+    )
+
+
+def refresh_balances() -> "RefreshBalances":
+    """Reads balances at the bank while a user waits."""
+    from shared.usecases.items.refresh_balances import RefreshBalances
+
+    return RefreshBalances(
+        connections=container.connections(),
+        syncs=container.syncs(),
+        paused=container.recently_paused(),
+        plaid=container.plaid_products(),
+        access_tokens=tokens_container.access_tokens(),
+        item_status=container.item_status_refresh(),
+        budgets=container.budgets(),
+        ceilings=container.settings().live_balance_ceilings,
+        clock=container.clock(),
     )
 
 

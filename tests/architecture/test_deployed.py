@@ -118,6 +118,7 @@ def test_only_functions_that_call_plaid_get_its_secret() -> None:
         "synctransactions",
         "syncproducts",
         "reconnect_connection",
+        "refresh_balances",
         "handlewebhook",
         "exchangelink",
         "checkitem",

@@ -24,7 +24,9 @@ from shared.domain.errors import BankError
 from shared.domain.link import LinkProducts
 from shared.domain.removal import RemovalReason
 from shared.settings import Settings
+from shared.usecases.items.refresh_balances import RefreshBalances
 from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults, LinkOptions
+from shared.usecases.tokens.call_with_token import AccessTokens
 from tests.contract.stored_world import stored_world
 from tests.fakes import FakeClock, FakeInstitutions, row
 from tests.usecases.conftest import World
@@ -130,6 +132,21 @@ class Ground:
         self.world.connection_remover.by_user(connection_id, app_user_id=self.uid)
         self.world.remover.resume(connection_id)
 
+    def balances(self, connection_id: str) -> None:
+        self.count("balances")
+        world = self.world
+        RefreshBalances(
+            connections=world.store,
+            syncs=world.store,
+            paused=world.paused,
+            plaid=world.plaid_products,
+            access_tokens=AccessTokens(credentials=world.credentials, vault=world.vault),
+            item_status=world.check,
+            budgets=world.budgets,
+            ceilings=SETTINGS.live_balance_ceilings,
+            clock=world.clock,
+        )(connection_id, app_user_id=self.uid)
+
     def erase_nothing(self) -> None:
         self.count("erasure")
         self.world.eraser.begin(self.uid, reason=RemovalReason.ERASURE)
@@ -163,6 +180,7 @@ def without_a_bank(g: Ground) -> Day:
     for cost, per_minute in (
         (g.cost(g.link_token), SETTINGS.link_tokens_per_minute),
         (g.cost(lambda: g.exchange(f"public-{uuid.uuid4().hex}")), SETTINGS.exchanges_per_minute),
+        (g.cost(lambda: g.balances("nothing")), SETTINGS.balance_refreshes_per_minute),
         (g.cost(lambda: g.remove("nothing")), SETTINGS.removals_per_minute),
         (g.cost(g.erase_nothing), SETTINGS.removals_per_minute),
     ):
@@ -179,6 +197,7 @@ def with_banks(g: Ground) -> Day:
         (g.cost(lambda: g.link_token(first)), SETTINGS.link_tokens_per_minute),
         (g.cost(lambda: g.sync(first)), SETTINGS.syncs_per_minute),
         (g.cost(lambda: g.reconnect(first)), SETTINGS.reconnects_per_minute),
+        (g.cost(lambda: g.balances(first)), SETTINGS.balance_refreshes_per_minute),
         (g.cost(lambda: g.remove(g.connect())), SETTINGS.exchanges_per_minute),
         (g.cost(lambda: g.remove("nothing")), SETTINGS.removals_per_minute - SETTINGS.exchanges_per_minute),
     ):

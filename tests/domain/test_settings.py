@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from shared.domain.ceilings import RefreshCeilings
+from shared.domain.ceilings import LiveBalanceCeilings, RefreshCeilings
 from shared.domain.link import PRODUCTS, LinkProducts
 from shared.domain.products.kinds import ProductKind
 from shared.settings import Settings
@@ -23,6 +23,7 @@ def test_costs_are_bounded_by_default() -> None:
     assert settings.refresh_ceilings == RefreshCeilings(spacing=timedelta(hours=1), per_user_and_day=20, per_minute=60)
     assert settings.max_connections_per_user == 50
     assert settings.allow_duplicates is True
+    assert settings.live_balance_ceilings == LiveBalanceCeilings(per_user_and_day=0)
 
 
 def test_apps_may_request_the_linked_products_by_default() -> None:
@@ -98,9 +99,12 @@ def test_ceilings_are_read_from_the_environment() -> None:
             "REFRESHES_PER_USER_AND_DAY",
             "REFRESHES_PER_MINUTE",
             "MAX_CONNECTIONS_PER_USER",
+            "LIVE_BALANCES_PER_DAY",
+            "BALANCE_REFRESHES_PER_MINUTE",
         ) for value in ("-1", "many", "1.5", "nan")),
         ("REFRESHES_PER_USER_AND_DAY", "10001"),
         ("REFRESHES_PER_MINUTE", "10001"),
+        ("LIVE_BALANCES_PER_DAY", "10001"),
         ("ALLOW_DUPLICATES", "sometimes"),
         ("ALLOWED_PRODUCTS", "transactions,nonsense"),
         ("ALLOWED_PRODUCTS", "Transactions"),

@@ -77,6 +77,7 @@ def calls(bank: Bank, user: User, connection_id: str) -> Iterator[tuple[str, htt
     for function, method, path in (
         ("sync_connection", "POST", f"connections/{connection_id}/sync"),
         ("reconnect_connection", "POST", f"connections/{connection_id}/reconnected"),
+        ("refresh_balances", "POST", f"connections/{connection_id}/balances"),
         ("remove_connection", "DELETE", f"connections/{connection_id}"),
         ("create_link_token", "GET", f"connect?connection_id={connection_id}"),
         ("create_link_token", "GET", f"connect?connection_id={connection_id}&account_selection=true&country_codes=US"),

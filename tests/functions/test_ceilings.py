@@ -140,6 +140,7 @@ def test_erasing_nothing_counts_against_the_limit_like_any_erasure(
         ("exchange_public_token", "POST", EXCHANGE),
         ("sync_connection", "POST", "/api/v1/bank/connections/1/sync"),
         ("reconnect_connection", "POST", "/api/v1/bank/connections/1/reconnected"),
+        ("refresh_balances", "POST", "/api/v1/bank/connections/1/balances"),
         ("remove_connection", "DELETE", "/api/v1/bank/connections/1"),
         ("delete_bank_data", "DELETE", DATA),
     ],

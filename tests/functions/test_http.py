@@ -24,6 +24,7 @@ CLIENT_FUNCTIONS = {
     "exchange_public_token": ("POST", EXCHANGE),
     "sync_connection": ("POST", "/api/v1/bank/connections/1/sync"),
     "reconnect_connection": ("POST", "/api/v1/bank/connections/1/reconnected"),
+    "refresh_balances": ("POST", "/api/v1/bank/connections/1/balances"),
     "remove_connection": ("DELETE", "/api/v1/bank/connections/1"),
     "delete_bank_data": ("DELETE", "/api/v1/bank/data"),
 }

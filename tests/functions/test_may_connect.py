@@ -74,6 +74,7 @@ def test_a_refused_user_repairs_syncs_exports_and_removes_what_they_have(
         "create_link_token": {"connection_id": connection_id},
         "sync_connection": {"connection_id": connection_id},
         "reconnect_connection": {"connection_id": connection_id},
+        "refresh_balances": {"connection_id": connection_id},
         "remove_connection": {"connection_id": connection_id},
         "delete_bank_data": {},
     }

@@ -7,6 +7,7 @@ the answers that need a certain state. Every answer must be described, and every
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 
 from docs.openapi import DESCRIPTION, rendered
+from shared.adapters.plaid.errors import from_answer
 from shared.adapters.plaid.webhook_signature import UNKNOWN_TO_PLAID, WebhookVerifier
 from shared.domain.caller import Caller
 from shared.domain.errors import BankError, Conflict, ErrorClass, NotStorable, Unauthenticated, Unavailable
@@ -37,12 +39,13 @@ REST = {
     "exchange_public_token": ("POST", "/api/v1/bank/set_access_token"),
     "sync_connection": ("POST", "/api/v1/bank/connections/1/sync"),
     "reconnect_connection": ("POST", "/api/v1/bank/connections/1/reconnected"),
+    "refresh_balances": ("POST", "/api/v1/bank/connections/1/balances"),
     "remove_connection": ("DELETE", "/api/v1/bank/connections/1"),
     "delete_bank_data": ("DELETE", "/api/v1/bank/data"),
     "plaid_webhook": ("POST", "/api/v1/bank/webhook"),
     "api_not_found": ("GET", "/api/v1/nothing"),
 }
-OF_A_CONNECTION = {"sync_connection", "reconnect_connection", "remove_connection"}
+OF_A_CONNECTION = {"sync_connection", "reconnect_connection", "refresh_balances", "remove_connection"}
 KEY = ec.generate_private_key(ec.SECP256R1())
 JWK = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(KEY.public_key()))
 UPDATE = {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE", "item_id": "item-1"}
@@ -356,7 +359,7 @@ def test_refusals_that_depend_on_state_are_described(trials: Callable[[], Trial]
             full = prepared(trials)
             full.instead("connection_cap", replace(full.world.cap, most=0))
             full.both(public_token="public-new")
-        case "sync_connection" | "reconnect_connection" | "remove_connection":
+        case "sync_connection" | "reconnect_connection" | "refresh_balances" | "remove_connection":
             if trial.function == "sync_connection":
                 trial.both()
                 trial.both()
@@ -369,6 +372,8 @@ def test_refusals_that_depend_on_state_are_described(trials: Callable[[], Trial]
             for other in ("of-another", "unknown"):
                 trial.rest(path=REST[trial.function][1].replace("/1", f"/{other}"))
                 trial.call({"connection_id": other})
+            if trial.function == "refresh_balances":
+                _live_balances(trials)
         case "plaid_webhook":
             headers, raw = signed(world, UPDATE)
             trial.rest(headers=headers, data=raw + b" ")
@@ -402,6 +407,30 @@ def test_users_who_may_not_connect_a_bank_are_refused_as_described(trials: Calla
         callers.user = user
         trial.instead("callers", callers)
         trial.both(**well(trial.function)[0])
+
+
+def _live_balances(trials: Callable[[], Trial]) -> None:
+    """Live balances: read once, refused within a minute, refused by the bank, and while the token is replaced."""
+
+    def live() -> Trial:
+        trial = prepared(trials)
+        trial.instead("settings", container.settings().model_copy(update={"live_balances_per_day": 5}))
+        return trial
+
+    soon = live()
+    soon.both()
+    soon.both()
+    codes = ("INSTITUTION_DOWN", "INVALID_API_KEYS", "ITEM_LOGIN_REQUIRED", "ITEM_NOT_FOUND")
+    for error in (from_answer(400, json.dumps({"error_type": "AN_ERROR", "error_code": code})) for code in codes):
+        for is_replaced, over_rest in itertools.product((False, True), repeat=2):
+            refused = live()
+            if is_replaced:
+                _being_replaced(refused.world)
+            refused.world.plaid.fail("live_balances", error, error)
+            if over_rest:
+                refused.rest()
+            else:
+                refused.call({"connection_id": "1"})
 
 
 def _being_replaced(world: World) -> None:

@@ -4,6 +4,7 @@ logs.py       nothing is logged at ERROR for a user's, a bank's or Plaid's fault
 items.py      every item belongs to one connection, an unfinished exchange, a removal, or a reported loss
 status.py     a connection's status is what Plaid's item says
 rows.py       rows and accounts are Plaid's
+balances.py   the history of balances belongs to stored accounts, and a recorded day has no gap
 notes.py      notes survive, or their user was notified
 due.py        nothing that is due is left alone
 limits.py     calls to Plaid and writes stay below a bound
@@ -20,6 +21,7 @@ removals.py   what its user removed does not come back
 from __future__ import annotations
 
 from tests.simulation.invariants import (
+    balances,
     blame,
     due,
     duplicates,
@@ -51,5 +53,5 @@ def watch(world: World) -> None:
 
 def settled(world: World) -> None:
     """Checks what must hold now that nothing is under way, and the faults of the world have ended."""
-    for check in (items, status, rows, products, notes, due, notices, duplicates, removals):
+    for check in (items, status, rows, products, balances, notes, due, notices, duplicates, removals):
         check.settled(world)

@@ -10,6 +10,7 @@ from shared.adapters.plaid import transaction_mapping
 from shared.adapters.plaid.values import Unusable
 from shared.domain.sync_accounts import SyncAccounts
 from shared.ports import PutNote
+from shared.usecases.removal import remove_account
 from shared.usecases.removal.remove_account import RemoveAccount
 from shared.usecases.sync import complete_run
 from shared.usecases.sync.change_loop import ChangeLoop
@@ -83,6 +84,16 @@ def revoked_account_kept() -> list[Patch]:
 def accounts_not_read_again() -> list[Patch]:
     """A run does not read the accounts of the item."""
     return [Patch(RunCompletion, "_accounts", lambda self, loop, page: ([], self.run.state.accounts_digest or ""))]
+
+
+@mutation
+def balances_outlive_their_account() -> list[Patch]:
+    """The history of balances stays when its account is no longer shared."""
+
+    def nothing(*_: Any, **__: Any) -> list[Any]:
+        return []
+
+    return [Patch(place, "balances_to_delete", nothing) for place in (complete_run, remove_account)]
 
 
 @mutation

@@ -3,11 +3,14 @@ import { connectFunctionsEmulator, type Functions, getFunctions, httpsCallable }
 import { toBankError } from "./errors";
 import { bank, checkSession } from "./session";
 import type {
+  Account,
   Action,
+  BalancesSource,
   CreateLinkTokenInput,
   ExchangePublicTokenInput,
   ItemStatus,
   ReconnectConnectionInput,
+  RefreshBalancesInput,
   RemoveConnectionInput,
   SyncConnectionInput,
 } from "./types.generated";
@@ -24,6 +27,12 @@ export interface Connected {
   institution_name: string | null;
   status: ItemStatus;
   account_ids: string[];
+}
+/** Balances as the call answers them; the documents in `bank_accounts` change, too. `as_of` is ISO 8601. */
+export interface CurrentBalances {
+  accounts: (Omit<Account, "updated_at" | "balances_at"> & { updated_at: string; balances_at: string | null })[];
+  source: BalancesSource;
+  as_of: string | null;
 }
 
 let functions: Functions | null = null;
@@ -61,5 +70,6 @@ export const syncConnection = call<SyncConnectionInput, { sync_progress: Record<
 export const reconnectConnection = call<ReconnectConnectionInput, { status: ItemStatus; action?: Action | null }>(
   "reconnect_connection",
 );
+export const refreshBalances = call<RefreshBalancesInput, CurrentBalances>("refresh_balances", 70_000);
 export const removeConnection = call<RemoveConnectionInput, Record<string, never>>("remove_connection");
 export const deleteBankData = call<Record<string, never>, Record<string, never>>("delete_bank_data", 130_000);

@@ -25,6 +25,8 @@ export type {
   Account,
   Action,
   ArchivedTransaction,
+  BalanceMonth,
+  BalancesSource,
   BankConnection,
   InstitutionInfo,
   ItemStatus,

@@ -55,6 +55,8 @@ export interface Account {
   connection_id: string;
   app_user_id: string;
   updated_at: Timestamp;
+  balances_at?: Timestamp;
+  balances_source?: BalancesSource;
 }
 
 /** Balances as decimal strings, exactly as the bank sent them; None if the bank sent none. */
@@ -71,6 +73,8 @@ export interface DuplicateOf {
   connection_id: string;
   account_id: string;
 }
+
+export type BalancesSource = "live" | "cached";
 
 /** One transaction. A plain dictionary with a type, because one run may process tens of thousands of them. */
 export interface Transaction {
@@ -208,6 +212,156 @@ export interface Notification {
 
 export type NotificationKind = "needs_repair" | "needs_relink" | "repaired" | "renewed" | "expiring" | "disconnecting" | "new_accounts" | "revoked" | "account_revoked" | "first_sync_done" | "history_late" | "link_again" | "history_moved" | "note_kept";
 
+/** The balances of one account in one month (`YYYY-MM`), by day of the month (`01` to `31`). */
+export interface BalanceMonth {
+  account_id: string;
+  month: string;
+  currency: string | null;
+  days: Record<string, DayBalances>;
+  derived?: Record<string, boolean>;
+  connection_id: string;
+  app_user_id: string;
+}
+
+/** The balances of one day as decimal strings, exactly as the bank sent them; None if the bank sent none. */
+export interface DayBalances {
+  current: string | null;
+  available: string | null;
+  limit: string | null;
+}
+
+/** What clients see of a product (contract: `bank_connections/{id}/bank_products/{kind}`). */
+export interface ProductProgress {
+  kind: ProductKind;
+  connection_id: string;
+  app_user_id: string;
+  status: ProductStatus;
+  as_of: Timestamp | null;
+  changed_at: Timestamp | null;
+  counts: Record<string, number>;
+  error: ErrorSummary | null;
+  next_retry_at: Timestamp | null;
+}
+
+export type ProductKind = "recurring" | "liabilities" | "holdings" | "investment_transactions";
+
+export type ProductStatus = "ready" | "syncing" | "failed" | "no_accounts" | "unsupported" | "needs_consent" | "not_enabled" | "off";
+
+/** A stream. Fields: https://plaid.com/docs/api/products/transactions/#transactionsrecurringget */
+export interface RecurringStream {
+  stream_id: string;
+  account_id: string;
+  direction: "in" | "out";
+  description: string;
+  merchant_name: string | null;
+  category: Category | null;
+  frequency: string;
+  status: string;
+  is_active: boolean;
+  first_date: string;
+  last_date: string;
+  predicted_next_date: string | null;
+  average_amount: string | null;
+  last_amount: string | null;
+  currency: string | null;
+  transaction_ids: string[];
+  source: "plaid" | "own";
+  connection_id: string;
+  app_user_id: string;
+  amount_before?: string;
+  amount_changed_at?: Timestamp;
+  user?: StreamNotes;
+}
+
+/** What a user may write on a recurring stream. */
+export interface StreamNotes {
+  muted?: boolean;
+  name?: string;
+  category?: string;
+}
+
+/** One liability. Fields: https://plaid.com/docs/api/products/liabilities/#liabilitiesget */
+export interface Liability {
+  account_id: string;
+  kind: "credit" | "student" | "mortgage";
+  next_payment_due_date: string | null;
+  minimum_payment_amount: string | null;
+  last_statement_balance: string | null;
+  last_statement_issue_date: string | null;
+  last_payment_amount: string | null;
+  last_payment_date: string | null;
+  is_overdue: boolean | null;
+  past_due_amount: string | null;
+  aprs: Apr[];
+  interest_rate: string | null;
+  interest_rate_type: string | null;
+  origination_date: string | null;
+  origination_principal: string | null;
+  maturity_date: string | null;
+  expected_payoff_date: string | null;
+  loan_name: string | null;
+  loan_type: string | null;
+  loan_status: string | null;
+  repayment_plan: string | null;
+  currency: string | null;
+  connection_id: string;
+  app_user_id: string;
+  updated_at: Timestamp;
+}
+
+/** An annual percentage rate of a card, and the balance that it applies to. */
+export interface Apr {
+  type: string;
+  percentage: string;
+  balance_subject_to_apr: string | null;
+  interest_charge_amount: string | null;
+}
+
+/** A position. Fields: https://plaid.com/docs/api/products/investments/#investmentsholdingsget */
+export interface Holding {
+  account_id: string;
+  quantity: string;
+  institution_price: string | null;
+  institution_price_as_of: string | null;
+  institution_value: string | null;
+  cost_basis: string | null;
+  currency: string | null;
+  is_cash: boolean;
+  security: Security;
+  connection_id: string;
+  app_user_id: string;
+}
+
+/** What is shown of a security. Fields: https://plaid.com/docs/api/products/investments/ */
+export interface Security {
+  security_id: string | null;
+  ticker: string | null;
+  name: string | null;
+  type: string;
+  close_price: string | null;
+  close_price_as_of: string | null;
+  isin: string | null;
+}
+
+/** One transaction. Amounts are decimal strings as sent; `amount` is positive when cash is debited. */
+export interface InvestmentTransaction {
+  investment_transaction_id: string;
+  account_id: string;
+  date: string;
+  name: string;
+  type: string;
+  subtype: string | null;
+  quantity: string | null;
+  units: string | null;
+  price: string | null;
+  fees: string | null;
+  amount: string;
+  currency: string | null;
+  security: Security | null;
+  connection_id: string;
+  app_user_id: string;
+}
+
 /** All fields are optional. Without `connection_id`, Link starts for a new bank, with the user's own settings. */
 export interface CreateLinkTokenInput {
   connection_id?: string | null;
@@ -262,6 +416,11 @@ export interface SyncConnectionInput {
 
 /** The connection that the user repaired. */
 export interface ReconnectConnectionInput {
+  connection_id: string;
+}
+
+/** The connection whose balances the user wants to see. */
+export interface RefreshBalancesInput {
   connection_id: string;
 }
 
