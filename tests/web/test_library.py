@@ -147,7 +147,7 @@ def test_a_share_is_a_whole_percentage_as_each_language_writes_it(library: Libra
 
 
 def test_a_cut_history_is_complete_from_the_day_after_its_last_row_on(library: Library) -> None:
-    days = library("spending.ts", "['2026-02-28', '2024-02-28', '2026-12-31'].map(dayAfter)")
+    days = library("days.ts", "['2026-02-28', '2024-02-28', '2026-12-31'].map(dayAfter)")
     assert days == ["2026-03-01", "2024-02-29", "2027-01-01"]
 
 

@@ -12,6 +12,7 @@ import {
   runTransaction,
   where,
 } from "firebase/firestore";
+import { daysAfter } from "./days";
 import { LONGEST_LIST, type Notes, type Transaction, transaction } from "./documents";
 import { BankError, toBankError } from "./errors";
 import { ask, db } from "./firestore";
@@ -37,7 +38,6 @@ export function useArchive(connectionId: string): Live<Archived> {
   return useLive("archive", connectionId, archiveOf);
 }
 
-const dayAfter = (day: string, days: number) => new Date(Date.parse(day) + days * DAY).toISOString().slice(0, 10);
 const distance = (one: Transaction, other: Archived) => Math.abs(Date.parse(one.date) - Date.parse(other.date)) / DAY;
 const differs = (one: Transaction, other: Archived) => Math.abs(one.amount_value - other.amount_value);
 
@@ -54,8 +54,8 @@ export function likeliest(rows: Transaction[], of: Archived): Transaction[] {
 export async function candidatesFor(of: Archived): Promise<Transaction[]> {
   const rows = query(
     collection(db(), `bank_connections/${of.connection_id}/bank_transactions`),
-    where("date", ">=", dayAfter(of.date, -ABOUT)),
-    where("date", "<=", dayAfter(of.date, ABOUT)),
+    where("date", ">=", daysAfter(of.date, -ABOUT)),
+    where("date", "<=", daysAfter(of.date, ABOUT)),
     orderBy("date", "desc"),
     limit(LONGEST_LIST),
   ) as Query<Transaction>;

@@ -2,7 +2,7 @@
 import { isCounted } from "./duplicates";
 import { currencyOf, negated } from "./money";
 import { sum } from "./sums";
-import type { Account } from "./types.generated";
+import type { Account, DayBalances } from "./types.generated";
 
 export interface Balance {
   currency: string;
@@ -15,11 +15,16 @@ export interface Balance {
 const OWED = new Set(["credit", "loan"]);
 
 /** Whether an account's balance is a debt. */
-export const isOwed = ({ type }: Account) => OWED.has(type);
+export const isOwed = ({ type }: Pick<Account, "type">) => OWED.has(type);
 
-/** An account's balance or debt. The available credit of a card is neither. */
-export const balanceOf = (account: Account): string | null =>
-  account.balances.current ?? (isOwed(account) ? null : account.balances.available);
+/** The balance or debt that an account's balances state. The available credit of a card is neither. */
+export const balanceIn = (
+  { current, available }: Pick<DayBalances, "current" | "available">,
+  account: Pick<Account, "type">,
+): string | null => current ?? (isOwed(account) ? null : available);
+
+/** An account's balance or debt. */
+export const balanceOf = (account: Account): string | null => balanceIn(account.balances, account);
 
 /** Balances by currency, the one with most accounts first. An account that is connected twice counts once. */
 export function balancesOf(accounts: Account[]): Balance[] {

@@ -14,8 +14,14 @@ import {
 import { db } from "./firestore";
 import type {
   Account,
+  BalanceMonth,
   BankConnection,
+  Holding,
   InstitutionInfo,
+  InvestmentTransaction,
+  Liability,
+  ProductProgress,
+  RecurringStream,
   Notification as StoredNotification,
   Transaction as StoredTransaction,
   SyncProgress,
@@ -40,8 +46,28 @@ const owned = (uid: string) => where("app_user_id", "==", uid);
 export const connectionsOf = (uid: string) => query(typed<BankConnection>("bank_connections"), owned(uid));
 export const progressOf = (uid: string) => query(typed<SyncProgress>("bank_sync_progress"), owned(uid));
 export const accountsOf = (uid: string) => query(group<Account>("bank_accounts"), owned(uid));
-/** The largest limit that the security rules allow for a list of transactions; they refuse queries without a limit. */
+export const productsOf = (uid: string) => query(group<ProductProgress>("bank_products"), owned(uid));
+/**
+ * The largest limit that the security rules allow for a list of transactions or of product rows; they refuse queries
+ * without a limit.
+ */
 export const LONGEST_LIST = 500;
+const rowsOf = <T>(name: string, uid: string) => query(group<T>(name), owned(uid), limit(LONGEST_LIST));
+/** The newest months first, back to the given one, `YYYY-MM`. */
+export const balanceMonthsOf = (uid: string, from: string) =>
+  query(rowsOf<BalanceMonth>("bank_balances", uid), where("month", ">=", from), orderBy("month", "desc"));
+export const recurringOf = (uid: string) => rowsOf<RecurringStream>("bank_recurring", uid);
+export const liabilitiesOf = (uid: string) => rowsOf<Liability>("bank_liabilities", uid);
+export const holdingsOf = (uid: string) => rowsOf<Holding>("bank_holdings", uid);
+export const investmentTransactionsOf = (uid: string, most: number) =>
+  query(
+    group<InvestmentTransaction>("bank_investment_transactions"),
+    owned(uid),
+    orderBy("date", "desc"),
+    limit(Math.min(most, LONGEST_LIST)),
+  );
+export const stream = ({ connection_id, stream_id }: RecurringStream) =>
+  doc(db(), `bank_connections/${connection_id}/bank_recurring/${stream_id}`) as DocumentReference<RecurringStream>;
 export const allTransactions = () => group<Transaction>("bank_transactions");
 export const notificationsOf = (uid: string, most: number) =>
   query(

@@ -8,7 +8,10 @@ export {
   useArchive,
 } from "./archive";
 export { type Balance, balanceOf, balancesOf, isOwed } from "./balances";
+export * from "./bills";
 export * from "./calls";
+export { daysAfter, todayHere, todayInUtc } from "./days";
+export { type Debt, debtsOf, minimumPayments } from "./debts";
 export type { Notes, Notification, Transaction } from "./documents";
 export { countedOnly, isCounted } from "./duplicates";
 export * from "./errors";
@@ -16,11 +19,15 @@ export { categoryOf, type Filter, PAGE, UNASKED } from "./feed";
 export { reads } from "./firestore";
 export * from "./hooks";
 export * from "./link";
-export { currencyOf, money, negated, percent, sizeIn, wholeMoney } from "./money";
+export { currencyOf, inCurrency, money, negated, percent, quantity, sizeIn, wholeMoney } from "./money";
+export * from "./netWorth";
 export { writeNotes } from "./notes";
 export { useOnline } from "./online";
+export * from "./portfolio";
+export * from "./products";
 export { useReachable } from "./reach";
 export * from "./spending";
+export { totals } from "./sums";
 export type {
   Account,
   Action,
@@ -28,9 +35,17 @@ export type {
   BalanceMonth,
   BalancesSource,
   BankConnection,
+  Holding,
   InstitutionInfo,
+  InvestmentTransaction,
   ItemStatus,
+  Liability,
   NotificationKind,
+  ProductKind,
+  ProductProgress,
+  ProductStatus,
+  RecurringStream,
+  StreamNotes,
   SyncProgress,
 } from "./types.generated";
 export { useLastChange, useTransactions } from "./useTransactions";

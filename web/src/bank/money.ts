@@ -23,6 +23,14 @@ function format(language: string, currency: string | null, digits?: number): Int
 
 export const currencyOf = (of: Currencies): string => of.iso_currency_code ?? of.unofficial_currency_code ?? "";
 
+const ISO = new Set(Intl.supportedValuesOf("currency"));
+
+/** The currency of documents that have one field for it, official or not. */
+export const inCurrency = (code: string | null): Currencies =>
+  code && ISO.has(code)
+    ? { iso_currency_code: code, unofficial_currency_code: null }
+    : { iso_currency_code: null, unofficial_currency_code: code };
+
 const officialCurrency = (of: Currencies) =>
   of.iso_currency_code && /^[A-Z]{3}$/.test(of.iso_currency_code) ? of.iso_currency_code : null;
 
@@ -46,6 +54,10 @@ export function wholeMoney(amount: string, of: Currencies, language: string): st
     ? format(language, official, 0).format(amount as Intl.StringNumericLiteral)
     : money(amount, of, language);
 }
+
+/** A quantity with all its digits. */
+export const quantity = (amount: string, language: string): string =>
+  new Intl.NumberFormat(language, { maximumFractionDigits: 20 }).format(amount as Intl.StringNumericLiteral);
 
 /** A share from 0 to 1 as a whole percentage: "37%" in English, "37 %" in Spanish. */
 export const percent = (share: number, language: string) => share.toLocaleString(language, { style: "percent" });

@@ -1,5 +1,6 @@
 /** Spending by month and by category, from the newest transactions. */
 import { limit, query, startAfter } from "firebase/firestore";
+import { dayAfter } from "./days";
 import { LONGEST_LIST, type Transaction } from "./documents";
 import { categoryOf, transactionsQuery } from "./feed";
 import { ask } from "./firestore";
@@ -40,11 +41,6 @@ export async function loadSince(uid: string, from: string): Promise<Loaded> {
     if (transactions.length >= MOST_READ) return { transactions, cutAt: dayAfter(last.data().date) };
     page = await ask("spending", query(since, startAfter(last), limit(CHUNK)));
   }
-}
-
-export function dayAfter(day: string): string {
-  const [year = 1970, month = 1, date = 1] = day.split("-").map(Number);
-  return new Date(Date.UTC(year, month - 1, date + 1)).toISOString().slice(0, 10);
 }
 
 /** The currencies of the transactions, the most frequent first. */

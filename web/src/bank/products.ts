@@ -1,0 +1,106 @@
+/** Hooks with the live rows of products: balances over time, bills, debts, positions and investment transactions. */
+import { deleteField, type Query, updateDoc } from "firebase/firestore";
+import { useMemo } from "react";
+import * as documents from "./documents";
+import { countedOnly } from "./duplicates";
+import { toBankError } from "./errors";
+import { useAccounts, usePresent, useUid } from "./hooks";
+import { type Live, useLive } from "./live";
+import type {
+  BalanceMonth,
+  Holding,
+  InvestmentTransaction,
+  Liability,
+  ProductProgress,
+  RecurringStream,
+  StreamNotes,
+} from "./types.generated";
+
+/** What can be listened to for one user; the rows of removed connections are hidden. */
+function useOwned<T extends { connection_id: string }>(
+  label: string,
+  key: string,
+  target: () => Query<T>,
+): Live<T> & { full: boolean } {
+  const live = useLive(label, key, target);
+  const present = usePresent();
+  return useMemo(() => {
+    const rows = present ? live.rows.filter((one) => present.has(one.connection_id)) : live.rows;
+    return { ...live, rows, full: live.rows.length === documents.LONGEST_LIST };
+  }, [live, present]);
+}
+
+/** Without the rows of duplicate accounts, which are also listed under the counted account. */
+function useCounted<T extends { connection_id: string; account_id: string }>(
+  label: string,
+  key: string,
+  target: () => Query<T>,
+): Live<T> & { full: boolean } {
+  const live = useOwned(label, key, target);
+  const accounts = useAccounts();
+  return useMemo(() => {
+    // Until the accounts are known, so are not the duplicates.
+    if (live.state === "ready" && accounts.state !== "ready") {
+      return { rows: [], state: accounts.state, error: accounts.error, full: false };
+    }
+    return { ...live, rows: countedOnly(live.rows, accounts.rows) };
+  }, [live, accounts]);
+}
+
+/** The state of each product of each connection. Without products there are none. */
+export function useProducts(): Live<ProductProgress> {
+  const uid = useUid();
+  return useOwned("products", uid, () => documents.productsOf(uid));
+}
+
+/**
+ * The balances of all accounts by day, duplicate accounts included: see `netWorthOf`.
+ * @param from the first month, `YYYY-MM`
+ * @returns `full` if earlier months may be missing, because the list has its greatest length
+ */
+export function useBalanceMonths(from: string): Live<BalanceMonth> & { full: boolean } {
+  const uid = useUid();
+  return useOwned("balances", `${uid}/${from}`, () => documents.balanceMonthsOf(uid, from));
+}
+
+/** Bills, subscriptions and regular income. */
+export function useRecurring(): Live<RecurringStream> & { full: boolean } {
+  const uid = useUid();
+  return useCounted("recurring", uid, () => documents.recurringOf(uid));
+}
+
+/** Cards, student loans and mortgages. */
+export function useLiabilities(): Live<Liability> & { full: boolean } {
+  const uid = useUid();
+  return useCounted("liabilities", uid, () => documents.liabilitiesOf(uid));
+}
+
+/** Positions. */
+export function useHoldings(): Live<Holding> & { full: boolean } {
+  const uid = useUid();
+  return useCounted("holdings", uid, () => documents.holdingsOf(uid));
+}
+
+/**
+ * The newest investment transactions, newest first.
+ * @param most how many to read, at most 500
+ */
+export function useInvestmentTransactions(most = 50): Live<InvestmentTransaction> {
+  const uid = useUid();
+  return useCounted("investment_transactions", `${uid}/${most}`, () => documents.investmentTransactionsOf(uid, most));
+}
+
+/**
+ * Stores what the user wrote on a recurring stream: `muted`, `name`, `category`. Other notes stay as they are: another
+ * device may have written them. Empty notes are deleted.
+ * @throws BankError
+ */
+export async function writeStreamNotes(of: RecurringStream, notes: StreamNotes): Promise<void> {
+  const changes = Object.entries(notes).map(([name, value]) => [`user.${name}`, value || deleteField()]);
+  if (changes.length === 0) return;
+  try {
+    await updateDoc(documents.stream(of), Object.fromEntries(changes));
+  } catch (error) {
+    throw toBankError(error);
+  }
+}
