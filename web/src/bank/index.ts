@@ -19,6 +19,7 @@ export { categoryOf, type Filter, PAGE, UNASKED } from "./feed";
 export { reads } from "./firestore";
 export * from "./hooks";
 export * from "./link";
+export type { Live } from "./live";
 export { currencyOf, inCurrency, money, negated, percent, quantity, sizeIn, wholeMoney } from "./money";
 export * from "./netWorth";
 export { writeNotes } from "./notes";

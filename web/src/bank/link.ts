@@ -43,10 +43,13 @@ export interface Decision {
   /** The id of the connection that the new one replaces; null if the user wants to replace none. */
   replaces?: string | null;
 }
-/** Why Link is opened: to connect a bank, or to update an existing connection. */
+/**
+ * Why Link is opened: to connect a bank, or to update an existing connection. `consent` is for transactions, which the
+ * connection needs; `products` is for others, without which it still works.
+ */
 export type Purpose =
   | ({ kind: "connect" } & Decision)
-  | { kind: "repair" | "accounts" | "consent"; connection_id: string };
+  | { kind: "repair" | "accounts" | "consent" | "products"; connection_id: string };
 /** What a screen does while Link's result is sent to the backend. */
 export interface Asked {
   /** Called when the user has finished Link, before the backend connects the bank. */

@@ -22,7 +22,7 @@ export function useLinkOutcome() {
       say(t.connection.connected(bank));
       if (location.pathname === from) go("/"); // unless the user has opened another page since
     } else if (outcome.status === "bad" || outcome.action) say(stillWrong(outcome, bank, t), { tone: "bad" });
-    else say(t.connection.repaired(bank));
+    else say(purpose.kind === "products" ? t.products.allowed(bank) : t.connection.repaired(bank));
   };
 }
 

@@ -3,14 +3,18 @@ import {
   BarChart,
   CartesianGrid,
   Cell,
+  Line,
+  LineChart,
   Pie,
   PieChart,
+  ReferenceArea,
+  ReferenceLine,
   ResponsiveContainer,
   Tooltip,
   XAxis,
   YAxis,
 } from "recharts";
-import type { Spending } from "../bank";
+import type { NetWorth, NetWorthDay, Spending } from "../bank";
 
 interface Props {
   spending: Spending;
@@ -102,6 +106,109 @@ export function CategoryRing({
         </Pie>
         <Tooltip formatter={(value) => format(Number(value))} contentStyle={box} itemStyle={{ color: "var(--ink)" }} />
       </PieChart>
+    </ResponsiveContainer>
+  );
+}
+
+/** A day of the chart of net worth: each line has a value only where it is drawn. */
+interface Point extends NetWorthDay {
+  value: number | null;
+  recorded: number | null;
+  computed: number | null;
+  alone: boolean;
+}
+
+/** The days of a chart; the line of computed days ends at the first recorded one, so that the two meet. */
+function pointsOf(days: NetWorthDay[]): Point[] {
+  return days.map((one, i) => {
+    const beside = [days[i - 1], days[i + 1]];
+    const value = one.net === null ? null : Number(one.net);
+    const meets = beside.some((other) => other?.derived);
+    return {
+      ...one,
+      value,
+      recorded: one.derived ? null : value,
+      computed: one.derived || meets ? value : null,
+      // A line needs two points: a day between two gaps is a dot.
+      alone: value !== null && beside.every((other) => (other?.net ?? null) === null),
+    };
+  });
+}
+
+/** The gaps, from the last known day before to the first one after. */
+function gapsOf(days: NetWorthDay[]): [string, string][] {
+  const gaps: [string, string][] = [];
+  for (const [i, { net, day }] of days.entries()) {
+    if (net !== null) continue;
+    const last = gaps.at(-1);
+    const end = days[i + 1]?.day ?? day;
+    if (last && last[1] === day) last[1] = end;
+    else gaps.push([days[i - 1]?.day ?? day, end]);
+  }
+  return gaps;
+}
+
+function Alone({ cx, cy, payload }: { cx?: number; cy?: number; payload?: Point }) {
+  return payload?.alone && cx !== undefined && cy !== undefined ? <circle cx={cx} cy={cy} r={3} fill={CHOSEN} /> : null;
+}
+
+/** A line chart of net worth: solid where the bank recorded it, dashed where it was computed, shaded where unknown. */
+export function NetWorthLine(props: {
+  of: NetWorth;
+  label: string;
+  /** What a day's total is based on. */
+  names: { recorded: string; derived: string };
+  format(amount: number): string;
+  scale(amount: number): string;
+  day(day: string): string;
+}) {
+  const { of, names, format, scale, day } = props;
+  const points = pointsOf(of.days);
+  const line = { type: "linear", dot: false, activeDot: false, isAnimationActive: !still } as const;
+  const drawn = { ...line, stroke: CHOSEN, strokeWidth: 2, tooltipType: "none" } as const;
+  const named = (value: unknown, _: unknown, { payload }: { payload?: Point }): [string, string] => [
+    format(Number(value)),
+    payload?.derived ? names.derived : names.recorded,
+  ];
+  return (
+    <ResponsiveContainer width="100%" height={240}>
+      <LineChart data={points} margin={{ top: 8, right: 8, left: 0, bottom: 0 }} accessibilityLayer title={props.label}>
+        <CartesianGrid vertical={false} stroke="var(--line)" />
+        <XAxis
+          dataKey="day"
+          tickFormatter={day}
+          tickLine={false}
+          axisLine={false}
+          stroke="var(--ink-2)"
+          fontSize={12}
+          minTickGap={40}
+        />
+        <YAxis
+          domain={["auto", "auto"]}
+          tickFormatter={scale}
+          tickLine={false}
+          axisLine={false}
+          stroke="var(--ink-2)"
+          width={72}
+          fontSize={12}
+        />
+        {gapsOf(of.days).map(([from, to]) => (
+          <ReferenceArea key={from} x1={from} x2={to} fill="var(--edge)" fillOpacity={0.2} stroke="none" />
+        ))}
+        {of.joined.map((one) => (
+          <ReferenceLine key={one.account_id} x={one.day} stroke="var(--edge)" strokeDasharray="2 4" />
+        ))}
+        <Tooltip
+          formatter={named}
+          labelFormatter={(value) => day(String(value))}
+          contentStyle={box}
+          itemStyle={{ color: "var(--ink)" }}
+          separator=": "
+        />
+        <Line {...drawn} dataKey="computed" strokeDasharray="5 4" />
+        <Line {...drawn} dataKey="recorded" />
+        <Line {...line} dataKey="value" stroke="none" dot={<Alone />} activeDot={{ r: 4, fill: CHOSEN }} />
+      </LineChart>
     </ResponsiveContainer>
   );
 }

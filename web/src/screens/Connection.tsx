@@ -15,6 +15,7 @@ import { AccountRow } from "../parts/Accounts";
 import { Button, Empty, Skeleton } from "../parts/basics";
 import { LoadFailed } from "../parts/LoadFailed";
 import { Notice } from "../parts/Notice";
+import { ConnectionProducts } from "../parts/Products";
 import { SyncLine } from "../parts/SyncLine";
 import { nameOf } from "../parts/situation";
 import { say } from "../parts/toasts";
@@ -191,6 +192,7 @@ function Found({ connection, removal }: { connection: BankConnection; removal: R
           </ul>
         </section>
       ))}
+      <ConnectionProducts connection={connection} />
       <section className="card pad">
         <Facts connection={connection} />
         <Link href="/transactions" className="with-icon">

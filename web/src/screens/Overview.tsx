@@ -1,4 +1,13 @@
-import { ChevronRight, Landmark, Plus } from "lucide-react";
+import {
+  CalendarClock,
+  ChartCandlestick,
+  ChartLine,
+  ChevronRight,
+  HandCoins,
+  Landmark,
+  type LucideIcon,
+  Plus,
+} from "lucide-react";
 import { Link } from "wouter";
 import {
   type Account,
@@ -6,12 +15,14 @@ import {
   balancesOf,
   money,
   negated,
+  type ProductKind,
   type SyncProgress,
   useAccounts,
   useAllProgress,
   useConnections,
   useInstitution,
   useOnline,
+  useProducts,
 } from "../bank";
 import { bank } from "../bank/session";
 import { AccountRow } from "../parts/Accounts";
@@ -119,6 +130,40 @@ function Totals({ accounts }: { accounts: Account[] }) {
   );
 }
 
+/** Links to the screens about products; those about products that no connection has are left out. */
+function Insights() {
+  const { t } = useText();
+  const has = new Set(
+    useProducts()
+      .rows.filter((one) => one.status !== "off" && one.status !== "no_accounts")
+      .map((one) => one.kind),
+  );
+  const links: { to: string; label: string; icon: LucideIcon; kinds?: ProductKind[] }[] = [
+    { to: "/net-worth", label: t.netWorth.title, icon: ChartLine },
+    { to: "/bills", label: t.bills.title, icon: CalendarClock, kinds: ["recurring"] },
+    { to: "/debts", label: t.debts.title, icon: HandCoins, kinds: ["liabilities"] },
+    {
+      to: "/portfolio",
+      label: t.portfolio.title,
+      icon: ChartCandlestick,
+      kinds: ["holdings", "investment_transactions"],
+    },
+  ];
+  return (
+    <ul className="insights" aria-label={t.products.seeAlso}>
+      {links
+        .filter(({ kinds }) => !kinds || kinds.some((one) => has.has(one)))
+        .map(({ to, label, icon: Icon }) => (
+          <li key={to}>
+            <Link href={to} className="button">
+              <Icon aria-hidden /> {label}
+            </Link>
+          </li>
+        ))}
+    </ul>
+  );
+}
+
 function Nothing() {
   const { t } = useText();
   return (
@@ -160,6 +205,7 @@ export function Overview() {
         <ConnectButton />
       </header>
       <Totals accounts={accounts.rows} />
+      <Insights />
       <ul className="cards">
         {connections.rows.map((one) => (
           <Card

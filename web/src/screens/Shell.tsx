@@ -20,6 +20,7 @@ import {
   useConnections,
   useNotifications,
   useOnline,
+  useProducts,
   useReachable,
 } from "../bank";
 import { bank } from "../bank/session";
@@ -36,6 +37,10 @@ import { Overview } from "./Overview";
 const Connection = lazy(() => import("./Connection"));
 const Transactions = lazy(() => import("./Transactions"));
 const Spending = lazy(() => import("./Spending"));
+const NetWorth = lazy(() => import("./NetWorth"));
+const Bills = lazy(() => import("./Bills"));
+const Debts = lazy(() => import("./Debts"));
+const Portfolio = lazy(() => import("./Portfolio"));
 const Notifications = lazy(() => import("./Notifications"));
 const Settings = lazy(() => import("./Settings"));
 const LinkReturn = lazy(() => import("./LinkReturn"));
@@ -48,10 +53,13 @@ const Toaster = lazy(() => import("../parts/Toaster").catch(() => ({ default: La
 // On the local stack only: the browser's console and the tests can inspect how many documents each screen reads.
 if (bank().config.emulators) Object.assign(window, { bankReads: reads });
 
+/** The screens that the accounts lead to. */
+const BELOW_ACCOUNTS = /^\/(connections|net-worth|bills|debts|portfolio)\b/;
+
 function Item({ to, icon: Icon, label, count = 0 }: { to: string; icon: LucideIcon; label: string; count?: number }) {
   const { t } = useText();
   const [at] = useLocation();
-  const here = to === "/" ? at === "/" || at.startsWith("/connections") : at.startsWith(to);
+  const here = to === "/" ? at === "/" || BELOW_ACCOUNTS.test(at) : at.startsWith(to);
   return (
     <li>
       <Link href={to} aria-current={here ? "page" : undefined}>
@@ -120,6 +128,10 @@ function Screens({ user, signOut }: { user: User; signOut(): Promise<void> }) {
           <Route path="/connections/:id/archive">{({ id }) => <Archive id={id} />}</Route>
           <Route path="/transactions" component={Transactions} />
           <Route path="/spending" component={Spending} />
+          <Route path="/net-worth" component={NetWorth} />
+          <Route path="/bills" component={Bills} />
+          <Route path="/debts" component={Debts} />
+          <Route path="/portfolio" component={Portfolio} />
           <Route path="/notifications" component={Notifications} />
           <Route path="/settings">
             <Settings user={user} signOut={signOut} />
@@ -137,6 +149,7 @@ function Kept() {
   useConnections();
   useAllProgress();
   useAccounts();
+  useProducts();
   return null;
 }
 

@@ -63,6 +63,14 @@ export function dayOf(day: string): Date {
 export const longDay = (day: Date, language: string) =>
   day.toLocaleDateString(language, { day: "numeric", month: "long", year: "numeric" });
 
+/** Without the year if it is the current one. */
+export const shortDay = (day: string, language: string) =>
+  dayOf(day).toLocaleDateString(language, {
+    day: "numeric",
+    month: "short",
+    year: dayOf(day).getFullYear() === new Date().getFullYear() ? undefined : "numeric",
+  });
+
 export const monthName = (month: string, language: string, style: "short" | "long" = "long") =>
   dayOf(`${month}-01`).toLocaleDateString(language, { month: style, year: style === "long" ? "numeric" : undefined });
 
