@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from unittest import mock
 
@@ -12,7 +12,7 @@ import pytest
 
 from emulators.client import User, sign_up
 from emulators.stack import Stack
-from tests.e2e.bank import AT_ONCE, INSTITUTION, Bank, documents, wait_until
+from tests.e2e.bank import AT_ONCE, Bank, documents, wait_until
 from tests.firestore_rest import Json
 from tests.places import offset_number
 
@@ -35,22 +35,18 @@ def bank() -> Iterator[Bank]:
         yield running
 
 
-def public_token(bank: Bank, *products: str) -> str:
-    """A login at a bank that shares these products."""
-    options = {"webhook": bank.stack.plaid.webhook_address}
-    body = {"institution_id": INSTITUTION, "initial_products": list(products), "options": options}
-    return str(bank.plaid("/sandbox/public_token/create", **body)["public_token"])
-
-
-def connected(bank: Bank, *products: str) -> tuple[User, str, Json]:
-    """A user, a synced connection with these products, and its item."""
-    user = sign_up(bank.http, bank.stack.ports)
-    answer = bank.exchange(user, public_token(bank, *products), allow_duplicate=True)
+def connected(bank: Bank, *, without_consent: Sequence[str] = ()) -> tuple[User, str, Json]:
+    """A user, a synced connection with all products, and its item, whose user has not consented to some of them."""
+    user, webhook = sign_up(bank.http, bank.stack.ports), bank.stack.plaid.webhook_address
+    made = bank.control("POST", "items", products=PRODUCTS, username="user_good", webhook=webhook, exchange=False)
+    if without_consent:
+        state = {"state": "consent_missing", "products": list(without_consent)}
+        bank.control("POST", f"items/{made['item_id']}/state", **state)
+    answer = bank.exchange(user, made["public_token"], allow_duplicate=True)
     assert answer.status_code in (200, 201), answer.text
     connection_id = str(answer.json()["connection_id"])
     bank.wait_until_synced(user, connection_id)
-    item_id = (bank.admin.get(f"bank_connections/{connection_id}") or {})["item_id"]
-    return user, connection_id, bank.control("GET", f"items/{item_id}")
+    return user, connection_id, bank.control("GET", f"items/{made['item_id']}")
 
 
 def views(bank: Bank, connection_id: str) -> dict[str, Any]:
@@ -88,7 +84,7 @@ def all_are(status: str) -> Callable[[dict[str, Any]], bool]:
 
 
 def test_every_product_of_a_new_connection_arrives_follows_its_bank_and_leaves_with_it(bank: Bank) -> None:
-    user, connection_id, item = connected(bank, *PRODUCTS)
+    user, connection_id, item = connected(bank)
     wait(bank, connection_id, "all products are there", all_are("ready"))
     seen = bank.store(user).get(f"bank_connections/{connection_id}/bank_products/holdings") or {}
     assert (seen["kind"], seen["status"]) == ("holdings", "ready"), "its owner can read it"
@@ -124,7 +120,7 @@ def test_every_product_of_a_new_connection_arrives_follows_its_bank_and_leaves_w
 
 
 def test_a_product_that_needs_consent_waits_for_it_and_the_connection_stays_good(bank: Bank) -> None:
-    _, connection_id, _ = connected(bank, "transactions")
+    _, connection_id, _ = connected(bank, without_consent=["investments", "liabilities"])
     wait(
         bank,
         connection_id,

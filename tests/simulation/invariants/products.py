@@ -21,6 +21,7 @@ PATHS = {
     ProductKind.INVESTMENT_TRANSACTIONS: "/investments/transactions/get",
 }
 PAGE = 500
+OF_THE_DAY = ("is_active", "status", "predicted_next_date")
 CALLS = tuple(PATHS.values())
 
 
@@ -125,7 +126,13 @@ def _digests(rows: Iterable[ProductRow]) -> dict[str, str]:
 
 
 def _digest(fields: Mapping[str, Any]) -> str:
-    """A trade names its security, whose price of today is read again with the weekly pass over old trades only."""
+    """Without what changes with the day alone, which a poll reads later.
+
+    Whether a stream is active depends on the date; a trade names its security, whose price is read again with the
+    weekly pass over old trades.
+    """
+    if "stream_id" in fields:
+        fields = {name: value for name, value in fields.items() if name not in OF_THE_DAY}
     if "investment_transaction_id" in fields and fields["security"] is not None:
         fields = {**fields, "security": fields["security"]["security_id"]}
     return digest_of(fields)
