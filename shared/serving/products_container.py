@@ -57,6 +57,7 @@ def run_product() -> "RunProduct":
         budgets=container.budgets(),
         tasks=container.tasks(),
         clock=container.clock(),
+        sleep=container.sleep,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
+from shared.domain.plaid_rate_limits import INVESTMENT_CALLS_PER_ITEM_AND_MINUTE
 from shared.domain.products.investment_transactions import Window, WindowRead
 from shared.domain.products.kinds import ProductKind, ProductStatus
 from shared.domain.products.own_recurring import detect
@@ -37,6 +38,7 @@ class ProductReader:
         plaid: Plaid's products.
         access_tokens: Calls with the item's access token.
         clock: The time.
+        sleep: Waits, to stay below Plaid's rate limit.
         jitter: Between 0 and 1; spreads out polls.
     """
 
@@ -45,6 +47,7 @@ class ProductReader:
     plaid: PlaidProducts
     access_tokens: AccessTokens
     clock: Clock
+    sleep: Callable[[float], None]
     jitter: float
 
     def read(self) -> None:
@@ -134,7 +137,11 @@ class ProductReader:
             restarts, read = read.restarts, read.take(page)
             if read.restarts > restarts:
                 log.info("product.restarted", total=page.total, request_id=page.request_id)
-            if not read.is_complete and self.clock.now() - self.run.state.updated_at >= QUIET:
+            if read.is_complete:
+                break
+            if page.total > PAGE_ROWS * INVESTMENT_CALLS_PER_ITEM_AND_MINUTE:
+                self.sleep(60 / INVESTMENT_CALLS_PER_ITEM_AND_MINUTE)
+            if self.clock.now() - self.run.state.updated_at >= QUIET:
                 self.run.commit(lambda s: s.advance(now=self.clock.now()))
         return read.snapshot()
 

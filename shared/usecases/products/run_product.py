@@ -1,6 +1,7 @@
 """Runs one sync of one product: claims it, reads it at Plaid, and records the outcome."""
 
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -49,6 +50,7 @@ class RunProduct:
     budgets: Budgets
     tasks: Tasks
     clock: Clock
+    sleep: Callable[[float], None]
 
     def __call__(self, connection_id: str, kind: ProductKind, *, delivery: str) -> Outcome:
         """Processes one delivery of a task.
@@ -92,6 +94,7 @@ class RunProduct:
             plaid=self.plaid,
             access_tokens=self.access_tokens,
             clock=self.clock,
+            sleep=self.sleep,
             jitter=random.random(),  # noqa: S311 (spreads out polls)
         )
         try:
