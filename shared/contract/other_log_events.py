@@ -89,6 +89,9 @@ OTHER_EVENTS: dict[str, Event] = {
     "product.lease_lost": Event(
         "A product run stopped: another writer changed its state, or the connection was removed.", ("reason",)
     ),
+    "product.unknown_account": Event(
+        "A product has data of an account that was not read yet: the accounts are read, and the products planned."
+    ),
     "product.bug": Event("A bug in a product run."),
     "product_state.unreadable": Event("The state of a product cannot be read.", ("product",)),
     # -- syncs --

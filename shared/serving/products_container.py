@@ -58,6 +58,7 @@ def run_product() -> "RunProduct":
         tasks=container.tasks(),
         clock=container.clock(),
         sleep=container.sleep,
+        read_accounts=container.sync_requests().by_product,
     )
 
 

@@ -39,7 +39,8 @@ _BUG = ProviderError(
 class RunProduct:
     """Runs the sync of a product, if it is pending and no other run holds its lease.
 
-    `kinds` are the products that the operator has turned on.
+    `kinds` are the products that the operator has turned on. `read_accounts` has the accounts of a connection read
+    again, and the products planned for them.
     """
 
     kinds: frozenset[ProductKind]
@@ -51,6 +52,7 @@ class RunProduct:
     tasks: Tasks
     clock: Clock
     sleep: Callable[[float], None]
+    read_accounts: Callable[[str], None]
 
     def __call__(self, connection_id: str, kind: ProductKind, *, delivery: str) -> Outcome:
         """Processes one delivery of a task.
@@ -119,6 +121,9 @@ class RunProduct:
             self._refused(run, reader, state.outcome, None)
         else:
             reader.read()
+            if reader.has_unknown_account:
+                log.info("product.unknown_account")
+                self.read_accounts(state.connection_id)
         return Outcome.DONE
 
     def _answered(self, run: FencedRun[ProductState], reader: ProductReader, error: ProviderError) -> Outcome:

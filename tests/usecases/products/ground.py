@@ -93,6 +93,7 @@ class ProductWorld(World):
             tasks=self.queue,
             clock=self.clock,
             sleep=lambda seconds: self.clock.move(timedelta(seconds=seconds)),
+            read_accounts=self.sync_requests.by_product,
         )
         number = next(self._product_deliveries)
         return run(name, kind, delivery=f"{task or number}#{number}")
