@@ -124,9 +124,12 @@ class TestUnusableRows:
         found = change(stored(A, B), answer(A, unreadable=frozenset({"b"})))
         assert not found.changes_rows
 
-    def test_while_any_row_has_no_id_nothing_is_deleted(self) -> None:
-        found = change(stored(A, B), answer(row("a", quantity="7"), nameless=1))
-        assert (len(found.upserts), found.deletes) == (1, ())
+    def test_while_a_row_has_no_id_what_is_missing_must_be_confirmed(self) -> None:
+        odd = answer(row("a", quantity="7"), nameless=1, balance="0")
+        first = change(stored(A, B), odd)
+        assert (len(first.upserts), first.deletes, first.hollow) == (1, (), {"broker": START})
+        second = change(stored(A, B), odd, hollow=first.hollow, now=START + CONFIRMED_AFTER)
+        assert (second.deletes, second.hollow) == (("b",), {})
 
     def test_not_even_an_unreadable_answer_keeps_a_revoked_account(self) -> None:
         odd = answer(nameless=1, unreadable=frozenset({"a"}))
@@ -148,16 +151,19 @@ def test_answers_are_equal_if_no_row_differs() -> None:
     assert digest_of_snapshot(answer(A, B), revoked=["broker"]) == digest()
 
 
-ROWS = st.lists(
-    st.builds(
-        lambda i, account_id, quantity: row(f"{account_id}-{i}", account_id, quantity=quantity),
-        st.integers(0, 3),
-        st.sampled_from(["broker", "other", "third"]),
-        st.sampled_from(["1", "2"]),
-    ),
-    max_size=8,
-    unique_by=lambda one: one.row_id,
+ACCOUNTS = st.sampled_from(["broker", "other", "third"])
+QUANTITIES = st.sampled_from(["1", "2"])
+MOVING = st.builds(
+    lambda i, account_id, n: row(i, account_id, quantity=n), st.sampled_from("abcdef"), ACCOUNTS, QUANTITIES
 )
+"""Rows that may move to another account."""
+STAYING = st.builds(
+    lambda i, account_id, n: row(f"{account_id}-{i}", account_id, quantity=n), st.integers(0, 3), ACCOUNTS, QUANTITIES
+)
+
+
+def answers(rows: st.SearchStrategy[ProductRow]) -> st.SearchStrategy[list[ProductRow]]:
+    return st.lists(rows, max_size=8, unique_by=lambda one: one.row_id)
 
 
 def applied(before: Stored, found: SnapshotChange) -> Stored:
@@ -171,7 +177,7 @@ def digests(rows: Stored) -> dict[str, str]:
     return {i: one.digest for i, one in rows.items()}
 
 
-@given(ROWS, ROWS, st.sets(st.sampled_from(["broker", "other"])))
+@given(answers(MOVING), answers(MOVING), st.sets(st.sampled_from(["broker", "other"])))
 def test_two_equal_answers_hours_apart_make_the_store_equal_to_them(
     before: list[ProductRow], rows: list[ProductRow], revoked: set[str]
 ) -> None:
@@ -183,7 +189,7 @@ def test_two_equal_answers_hours_apart_make_the_store_equal_to_them(
     assert not change(truth, answer(*rows), revoked=revoked).changes_rows
 
 
-@given(ROWS, ROWS)
+@given(answers(STAYING), answers(STAYING))
 def test_one_answer_deletes_rows_only_of_accounts_that_have_others(
     before: list[ProductRow], rows: list[ProductRow]
 ) -> None:
@@ -197,12 +203,12 @@ def test_one_answer_deletes_rows_only_of_accounts_that_have_others(
     assert {one.account_id for one in before} - present == found.hollow.keys()
 
 
-@given(st.lists(st.tuples(ROWS, st.integers(0, 9)), max_size=6))
-def test_rows_vanish_only_if_they_are_missing_for_hours(answers: list[tuple[list[ProductRow], int]]) -> None:
+@given(st.lists(st.tuples(answers(STAYING), st.integers(0, 9)), max_size=6))
+def test_rows_vanish_only_if_they_are_missing_for_hours(given_answers: list[tuple[list[ProductRow], int]]) -> None:
     """Whatever the answers are, an account's last rows go only after two answers without any, hours apart."""
     now, rows, hollow = START, Stored(), dict[str, datetime]()
     empty_since: dict[str, datetime] = {}
-    for listed, hours in answers:
+    for listed, hours in given_answers:
         now += timedelta(hours=hours)
         found = compare(rows, answer(*listed), revoked=(), hollow=hollow, now=now)
         before, rows, hollow = rows, applied(rows, found), dict(found.hollow)
