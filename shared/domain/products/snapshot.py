@@ -6,7 +6,6 @@ answer, at least `CONFIRMED_AFTER` later, has none either; one whose balance is 
 holds if the answer has a row without an id, which may be any row that is missing.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -132,14 +131,12 @@ def _hollow_accounts(
     revoked: Collection[str],
 ) -> dict[str, datetime]:
     """The accounts whose missing rows are kept, with the time when they were first missing."""
-    lost = Counter(stored[i].account_id for i in missing)
+    lost = {stored[i].account_id for i in missing} - {*revoked}
     if snapshot.nameless:
-        suspected = lost.keys() - {*revoked}
+        suspected = lost
     else:
-        had = Counter(row.account_id for row in stored.values())
         empty = {one["account_id"] for one in snapshot.accounts if _is_zero(one["balances"]["current"])}
-        certain = {*(row.account_id for row in snapshot.rows), *empty, *revoked}
-        suspected = {i for i, count in lost.items() if count == had[i] and i not in certain}
+        suspected = lost - empty - {row.account_id for row in snapshot.rows}
     seen = {i: hollow.get(i, now) for i in suspected}
     return {i: first for i, first in seen.items() if now - first < CONFIRMED_AFTER}
 

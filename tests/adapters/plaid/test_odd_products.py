@@ -240,6 +240,12 @@ def test_a_page_without_a_total_counts_as_an_outage(total: Any) -> None:
         investment_mapping.transactions({"investment_transactions": [], "total_investment_transactions": total})
 
 
+def test_a_page_counts_its_unusable_rows_too() -> None:
+    page = CASES["trade"].answer(TRADE, TRADE | {"date": None}, None)
+    assert isinstance(page, InvestmentPage)
+    assert (len(page.rows), page.size, page.total) == (2, 4, 4)
+
+
 def test_an_odd_security_affects_no_row() -> None:
     for field in SECURITY:
         for value in ODD:

@@ -141,6 +141,14 @@ def test_pending_and_future_bookings_and_nothing_are_skipped() -> None:
         assert found(*rows) == [], change
 
 
+def test_a_booking_of_a_later_day_does_not_belong_to_a_stream() -> None:
+    days = every(30, 3)
+    [one] = found(*booked(*days, TODAY + timedelta(days=30)))
+    assert one.fields["last_date"] == str(TODAY)
+    [ahead] = found(*booked(*days[:2], TODAY + timedelta(days=1)))  # a bank's day may be ahead of ours
+    assert ahead.fields["last_date"] == str(TODAY + timedelta(days=1))
+
+
 def test_a_stream_without_its_next_booking_has_ended() -> None:
     rows = booked(*every(30, 3))
     last_active = TODAY + timedelta(days=45)

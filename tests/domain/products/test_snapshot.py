@@ -114,6 +114,9 @@ class TestRevokedAccounts:
         found = change(stored(A), answer(A, B), revoked=["broker"], hollow={"broker": START})
         assert (found.upserts, found.deletes, found.hollow) == ((), ("a",), {})
 
+    def test_rows_of_a_revoked_account_need_no_confirmation(self) -> None:
+        assert change(stored(A), answer(), revoked=["broker"]).deletes == ("a",)
+
     def test_other_accounts_stay_as_they_are(self) -> None:
         other = row("z", "other")
         assert change(stored(A, other), answer(A, other), revoked=["broker"]).deletes == ("a",)
@@ -134,6 +137,18 @@ class TestUnusableRows:
     def test_not_even_an_unreadable_answer_keeps_a_revoked_account(self) -> None:
         odd = answer(nameless=1, unreadable=frozenset({"a"}))
         assert change(stored(A), odd, revoked=["broker"]).deletes == ("a",)
+
+
+def test_a_liability_has_the_time_of_its_last_change() -> None:
+    def compared(before: Stored, *rows: ProductRow, now: datetime) -> SnapshotChange:
+        card = Snapshot(kind=ProductKind.LIABILITIES, rows=rows)
+        return compare(before, card, revoked=(), hollow={}, now=now)
+
+    [first] = compared({}, A, now=START).upserts
+    assert first.fields == {**A.fields, "updated_at": START}
+    assert not compared(stored(first), A, now=START + MINUTE).changes_rows
+    [second] = compared(stored(first), row("a", quantity="2"), now=START + MINUTE).upserts
+    assert second.fields["updated_at"] == START + MINUTE
 
 
 def test_a_digest_does_not_depend_on_order_or_on_absent_values() -> None:
