@@ -145,7 +145,7 @@ def test_a_booking_of_a_later_day_does_not_belong_to_a_stream() -> None:
     days = every(30, 3)
     [one] = found(*booked(*days, TODAY + timedelta(days=30)))
     assert one.fields["last_date"] == str(TODAY)
-    [ahead] = found(*booked(*days[:2], TODAY + timedelta(days=1)))  # a bank's day may be ahead of ours
+    [ahead] = found(*booked(*days[:2], TODAY + timedelta(days=1)))  # a bank's day may be ahead of that of UTC
     assert ahead.fields["last_date"] == str(TODAY + timedelta(days=1))
 
 
