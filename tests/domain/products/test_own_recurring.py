@@ -166,6 +166,13 @@ def test_a_stream_begins_again_after_a_pause_under_the_same_id() -> None:
     assert one.fields["first_date"] == str(TODAY - timedelta(days=14))
 
 
+def test_a_series_by_chance_among_other_purchases_is_no_stream() -> None:
+    others = booked(*(TODAY - timedelta(days=days) for days in (150, 149, 120, 119)))
+    assert found(*others, *booked(*every(30, 3), amounts=("5", "80", "12"))) == []
+    assert len(found(*others, *booked(*every(30, 3), amounts=("9.99", "9.99", "12.99")))) == 1
+    assert len(found(*booked(*every(30, 3), amounts=("5", "80", "12")))) == 1  # a bill by usage
+
+
 def test_long_amounts_are_not_rounded() -> None:
     long = "123456789012345678901234567890.12345"
     [one] = found(*booked(*every(30, 3), amounts=(long,)))
