@@ -228,7 +228,9 @@ OTHER_EVENTS: dict[str, Event] = {
     "audit.dropped": Event("Audit logs whose entries are all older than the retention were deleted.", ("logs",)),
     "audit.checkpoint": Event("A checkpoint of an audit log was signed.", ("user", "seq", "signature")),
     "plaid.values_left_out": Event(
-        "Optional values that cannot be stored were left out; `fields` counts them by field.", ("of", "fields")
+        "Optional values that cannot be stored, or rows of a product that lack a required value, were left out; "
+        "`fields` counts them by field.",
+        ("of", "fields"),
     ),
     "plaid.no_answer": Event("Plaid did not respond at all.", ("kind",)),
     "queue.adding": Event("A task with its payload (at level DEBUG only).", ("function", "task", "payload")),
