@@ -89,6 +89,9 @@ OTHER_EVENTS: dict[str, Event] = {
     "product.lease_lost": Event(
         "A product run stopped: another writer changed its state, or the connection was removed.", ("reason",)
     ),
+    "product.unknown_account": Event(
+        "A product has data of an account that was not read yet: the accounts are read, and the products planned."
+    ),
     "product.bug": Event("A bug in a product run."),
     "product_state.unreadable": Event("The state of a product cannot be read.", ("product",)),
     # -- syncs --
@@ -225,7 +228,9 @@ OTHER_EVENTS: dict[str, Event] = {
     "audit.dropped": Event("Audit logs whose entries are all older than the retention were deleted.", ("logs",)),
     "audit.checkpoint": Event("A checkpoint of an audit log was signed.", ("user", "seq", "signature")),
     "plaid.values_left_out": Event(
-        "Optional values that cannot be stored were left out; `fields` counts them by field.", ("of", "fields")
+        "Optional values that cannot be stored, or rows of a product that lack a required value, were left out; "
+        "`fields` counts them by field.",
+        ("of", "fields"),
     ),
     "plaid.no_answer": Event("Plaid did not respond at all.", ("kind",)),
     "queue.adding": Event("A task with its payload (at level DEBUG only).", ("function", "task", "payload")),

@@ -53,6 +53,10 @@ class SyncAccounts(StateGroup):
         former = tuple(sorted({*self.former_accounts, *self.revoked_accounts}))
         return self._with(accounts_digest=None, revoked_accounts=(), former_accounts=former)
 
+    def accounts_outdated(self) -> Self:
+        """The provider has other accounts than are known: the next run reads the list."""
+        return self._with(accounts_digest=None)
+
     def shared_again(self, account_ids: Iterable[str]) -> frozenset[str]:
         """The accounts that are shared again, of those that the provider lists.
 

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from shared.usecases.measure_health import MeasureHealth
     from shared.usecases.send_push import SendPush
     from shared.usecases.sync.refresh_transactions import TransactionsRefresh
+    from shared.usecases.sync.request_sync import SyncRequests
 
 
 def sleep(seconds: float) -> None:
@@ -77,6 +78,19 @@ def transactions_refresh() -> "TransactionsRefresh":
     from shared.usecases.sync.refresh_transactions import TransactionsRefresh
 
     return TransactionsRefresh(plaid=plaid(), budgets=budgets(), ceilings=settings().refresh_ceilings, clock=clock())
+
+
+def sync_requests() -> "SyncRequests":
+    """Requests syncs of transactions."""
+    from shared.usecases.sync.request_sync import SyncRequests
+
+    return SyncRequests(
+        connections=connections(),
+        syncs=syncs(),
+        queue=sync_queue(),
+        clock=clock(),
+        manual_spacing=settings().manual_sync_spacing,
+    )
 
 
 @once

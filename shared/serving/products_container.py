@@ -57,6 +57,8 @@ def run_product() -> "RunProduct":
         budgets=container.budgets(),
         tasks=container.tasks(),
         clock=container.clock(),
+        sleep=container.sleep,
+        read_accounts=container.sync_requests().by_product,
     )
 
 

@@ -4,29 +4,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from shared.serving import container, products_container
+from shared.serving.container import sync_requests as sync_requests
 
 if TYPE_CHECKING:
     from shared.domain.sync_state import SyncState
     from shared.usecases.sync.pause_syncs import SyncPauses
     from shared.usecases.sync.record_balances import BalanceHistory
-    from shared.usecases.sync.request_sync import SyncRequests
     from shared.usecases.sync.run_sync import RunSync
     from shared.usecases.sync.schedule_syncs import Scheduler
 
 SCHEDULED_AT_ONCE = 16  # states that the scheduler processes concurrently, over pooled connections
-
-
-def sync_requests() -> "SyncRequests":
-    """Requests syncs."""
-    from shared.usecases.sync.request_sync import SyncRequests
-
-    return SyncRequests(
-        connections=container.connections(),
-        syncs=container.syncs(),
-        queue=container.sync_queue(),
-        clock=container.clock(),
-        manual_spacing=container.settings().manual_sync_spacing,
-    )
 
 
 def run_sync() -> "RunSync":

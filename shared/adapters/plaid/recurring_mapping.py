@@ -5,7 +5,6 @@ Fields: https://plaid.com/docs/api/products/transactions/#transactionsrecurringg
 
 from collections.abc import Mapping
 from functools import partial
-from itertools import islice
 from typing import Any, Literal
 
 from shared.adapters.plaid import values
@@ -72,4 +71,4 @@ def _transaction_ids(fields: Fields) -> list[str]:
     listed = given if isinstance(given, list) else []
     usable = [str(one) for one in listed if storable.is_document_id(one)]
     fields.odd["transaction_ids"] += (given is not None and listed is not given) + len(listed) - len(usable)
-    return list(islice(usable, max(0, len(usable) - MAX_TRANSACTION_IDS), None))
+    return usable[-MAX_TRANSACTION_IDS:]

@@ -1,8 +1,9 @@
 """Our own detector of recurring streams, for banks and plans where Plaid's product is not available.
 
 A stream is at least `LEAST` bookings of one account, merchant and sign whose gaps differ from their median by at most
-`TOLERANCE`. It is the newest such series: a subscription that was paused or got another interval begins again. Plaid
-does not publish its rules: https://plaid.com/docs/api/products/transactions/#transactionsrecurringget
+`TOLERANCE`. It is the newest such series: a subscription that was paused or got another interval begins again. But
+among purchases at any time there are such series by chance, so if older bookings do not belong to it, its amounts must
+be as regular. Plaid does not publish its rules: https://plaid.com/docs/api/products/transactions/#transactionsrecurringget
 """
 
 import hashlib
@@ -140,13 +141,18 @@ def _newest_series(bookings: Sequence[_Booking]) -> Sequence[_Booking] | None:
         return None
     while begin > 0 and _is_regular(days[begin - 1 :]):
         begin -= 1
-    return bookings[begin:]
+    amounts = [abs(float(one.amount)) for one in bookings[begin:]]
+    return bookings[begin:] if begin == 0 or _are_alike(amounts) else None
 
 
 def _is_regular(days: Sequence[date]) -> bool:
     gaps = _gaps(days)
-    usual = median(gaps)
-    return usual >= SHORTEST_DAYS and all(abs(gap - usual) <= TOLERANCE * usual for gap in gaps)
+    return median(gaps) >= SHORTEST_DAYS and _are_alike(gaps)
+
+
+def _are_alike(values: Sequence[float]) -> bool:
+    usual = median(values)
+    return all(abs(value - usual) <= TOLERANCE * usual for value in values)
 
 
 def _gaps(days: Sequence[date]) -> list[int]:

@@ -18,6 +18,8 @@ from shared.domain.progress import ErrorSummary, Stage, SyncStatus
 from shared.domain.run_state import RunState
 from shared.domain.state_group import Changes
 
+_HAS_ROWS = (ProductStatus.READY, ProductStatus.FAILED)  # while they are read again, clients see no other status
+
 
 class ProductState(RunState):
     """The whole state of a product's sync; no client can read it.
@@ -113,7 +115,7 @@ class ProductState(RunState):
             "account_ids": tuple(sorted(account_ids)),
             "revoked_accounts": tuple(sorted(revoked)),
             "source": source,
-            "outcome": self.outcome if self.as_of is not None else ProductStatus.SYNCING,
+            "outcome": self.outcome if self.outcome in _HAS_ROWS else ProductStatus.SYNCING,
             "digest": None,
             "full_pass_at": None,
             "ask_again_at": None,

@@ -10,8 +10,8 @@ from typing import Any, Literal, TypedDict
 from shared.domain.products.rows import ProductRow, StoredProductRow
 from shared.domain.transaction import Category
 
-MAX_TRANSACTION_IDS = 500
-"""The newest bookings that a stream names: about ten years of a weekly one."""
+MAX_TRANSACTION_IDS = 300
+"""The newest bookings that a stream names: almost six years of a weekly one. More long ids would fit no document."""
 
 
 class RecurringStream(TypedDict):

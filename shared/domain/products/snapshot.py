@@ -1,11 +1,11 @@
 """How a complete answer about a product changes the stored rows.
 
 What an answer no longer contains is deleted: sold holdings, ended streams. But an answer may be hollow, because the
-bank did not deliver an account for once. So an account that had rows keeps all of them until a second answer, at least
-`CONFIRMED_AFTER` later, has none either. An account whose balance is 0 needs no confirmation.
+bank did not deliver an account for once. So an account that had rows and has none keeps all of them until a second
+answer, at least `CONFIRMED_AFTER` later, has none either; one whose balance is 0 needs no confirmation. The same
+holds if the answer has a row without an id, which may be any row that is missing.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ class Snapshot:
         accounts: The accounts with their balances, as far as the answer lists them.
         request_id: Plaid's request id.
         unreadable: Ids of rows that lack a required value: stored versions of them stay as they are.
-        nameless: The number of rows without a usable id; they may be any stored row.
+        nameless: The number of rows without an id; they may be any stored row.
         oddities: The number of omitted values by field.
     """
 
@@ -52,7 +52,8 @@ class SnapshotChange:
         upserts: New and changed rows.
         deletes: Ids of rows to delete.
         inherited: By id of a new row the id of the deleted row that it replaces: its `user` moves to the new row.
-        hollow: By account the time of the first answer without its rows, for the next comparison.
+        hollow: The accounts whose missing rows are kept, with the time of the first answer without them. Store it for
+            the next comparison.
         unchanged: The number of stored rows that stay as they are.
     """
 
@@ -100,7 +101,8 @@ def compare(
         now: The time of the answer.
     """
     rows = {row.row_id: row for row in snapshot.rows if row.account_id not in revoked}
-    missing = _missing(stored, rows, snapshot, revoked)
+    kept = {i for i in snapshot.unreadable & stored.keys() if stored[i].account_id not in revoked}
+    missing = stored.keys() - rows.keys() - kept
     still_hollow = _hollow_accounts(stored, missing, snapshot, hollow=hollow, now=now, revoked=revoked)
     deletes = {i for i in missing if stored[i].account_id not in still_hollow}
     new = [row for row in rows.values() if row.row_id not in stored]
@@ -119,19 +121,6 @@ def compare(
     )
 
 
-def _missing(
-    stored: Mapping[str, StoredProductRow],
-    rows: Collection[str],
-    snapshot: Snapshot,
-    revoked: Collection[str],
-) -> set[str]:
-    """The stored rows that are not in the answer; only those of revoked accounts if any row of it has no id."""
-    gone = {i for i, row in stored.items() if row.account_id in revoked}
-    if not snapshot.nameless:
-        gone |= stored.keys() - rows - snapshot.unreadable
-    return gone
-
-
 def _hollow_accounts(
     stored: Mapping[str, StoredProductRow],
     missing: Iterable[str],
@@ -141,13 +130,13 @@ def _hollow_accounts(
     now: datetime,
     revoked: Collection[str],
 ) -> dict[str, datetime]:
-    """The accounts that had rows and have none now, with the time when that was first seen, unless it is confirmed."""
-    lost = Counter(stored[i].account_id for i in missing)
-    had = Counter(row.account_id for row in stored.values())
-    present = {row.account_id for row in snapshot.rows}
-    empty = {one["account_id"] for one in snapshot.accounts if _is_zero(one["balances"]["current"])}
-    certain = {*present, *empty, *revoked}
-    suspected = {i for i, count in lost.items() if count == had[i] and i not in certain}
+    """The accounts whose missing rows are kept, with the time when they were first missing."""
+    lost = {stored[i].account_id for i in missing} - {*revoked}
+    if snapshot.nameless:
+        suspected = lost
+    else:
+        empty = {one["account_id"] for one in snapshot.accounts if _is_zero(one["balances"]["current"])}
+        suspected = lost - empty - {row.account_id for row in snapshot.rows}
     seen = {i: hollow.get(i, now) for i in suspected}
     return {i: first for i, first in seen.items() if now - first < CONFIRMED_AFTER}
 

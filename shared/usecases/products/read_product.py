@@ -1,12 +1,13 @@
 """Reads one product at Plaid completely, and stores what has changed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeVar
 
+from shared.domain.plaid_rate_limits import INVESTMENT_CALLS_PER_ITEM_AND_MINUTE
 from shared.domain.products.investment_transactions import Window, WindowRead
-from shared.domain.products.kinds import ProductKind, ProductStatus
+from shared.domain.products.kinds import ProductKind, ProductStatus, fitting_accounts
 from shared.domain.products.own_recurring import detect
 from shared.domain.products.product_progress import ReadProduct
 from shared.domain.products.product_state import ProductState
@@ -37,7 +38,9 @@ class ProductReader:
         plaid: Plaid's products.
         access_tokens: Calls with the item's access token.
         clock: The time.
+        sleep: Waits, to stay below Plaid's rate limit.
         jitter: Between 0 and 1; spreads out polls.
+        has_unknown_account: Whether the answer listed a fitting account that the plan does not know.
     """
 
     run: FencedRun[ProductState]
@@ -45,7 +48,9 @@ class ProductReader:
     plaid: PlaidProducts
     access_tokens: AccessTokens
     clock: Clock
+    sleep: Callable[[float], None]
     jitter: float
+    has_unknown_account: bool = field(default=False, init=False)
 
     def read(self) -> None:
         """Reads the product and completes the run.
@@ -94,6 +99,7 @@ class ProductReader:
 
     def _read_snapshot(self, ask: Callable[[Secret], Snapshot]) -> None:
         snapshot, state = self._call(ask), self.run.state
+        self._check_accounts(snapshot)
         digest = digest_of_snapshot(snapshot, revoked=state.revoked_accounts)
         if digest == state.digest and not state.hollow:
             self._keep(ReadProduct(rows=state.rows, digest=digest))
@@ -105,6 +111,7 @@ class ProductReader:
         state, now = self.run.state, self.clock.now()
         window = Window.next(read_until=state.last_day_read, full_pass_at=state.full_pass_at, now=now)
         snapshot = self._pages(window)
+        self._check_accounts(snapshot)
         digest = digest_of_snapshot(snapshot, revoked=state.revoked_accounts)
         read = {"digest": digest, "read_until": window.end, "full_pass_at": now if window.is_full else None}
         if digest == state.digest and not state.hollow and not window.is_full:
@@ -115,6 +122,11 @@ class ProductReader:
         covered = replace(found, rows=window.covered(found.rows))
         total = len(found.rows) if window.is_full else state.rows
         self._writer(covered, others=max(0, total - len(covered.rows))).write(snapshot, self._completed(**read))
+
+    def _check_accounts(self, snapshot: Snapshot) -> None:
+        state = self.run.state
+        known = {*state.account_ids, *state.revoked_accounts}
+        self.has_unknown_account = bool(fitting_accounts(state.kind, snapshot.accounts) - known)
 
     def _pages(self, window: Window) -> Snapshot:
         read = WindowRead(window)
@@ -134,7 +146,11 @@ class ProductReader:
             restarts, read = read.restarts, read.take(page)
             if read.restarts > restarts:
                 log.info("product.restarted", total=page.total, request_id=page.request_id)
-            if not read.is_complete and self.clock.now() - self.run.state.updated_at >= QUIET:
+            if read.is_complete:
+                break
+            if page.total > PAGE_ROWS * INVESTMENT_CALLS_PER_ITEM_AND_MINUTE:
+                self.sleep(60 / INVESTMENT_CALLS_PER_ITEM_AND_MINUTE)
+            if self.clock.now() - self.run.state.updated_at >= QUIET:
                 self.run.commit(lambda s: s.advance(now=self.clock.now()))
         return read.snapshot()
 

@@ -1,6 +1,7 @@
 """Runs one sync of one product: claims it, reads it at Plaid, and records the outcome."""
 
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -38,7 +39,8 @@ _BUG = ProviderError(
 class RunProduct:
     """Runs the sync of a product, if it is pending and no other run holds its lease.
 
-    `kinds` are the products that the operator has turned on.
+    `kinds` are the products that the operator has turned on. `read_accounts` has the accounts of a connection read
+    again, and the products planned for them.
     """
 
     kinds: frozenset[ProductKind]
@@ -49,6 +51,8 @@ class RunProduct:
     budgets: Budgets
     tasks: Tasks
     clock: Clock
+    sleep: Callable[[float], None]
+    read_accounts: Callable[[str], None]
 
     def __call__(self, connection_id: str, kind: ProductKind, *, delivery: str) -> Outcome:
         """Processes one delivery of a task.
@@ -92,6 +96,7 @@ class RunProduct:
             plaid=self.plaid,
             access_tokens=self.access_tokens,
             clock=self.clock,
+            sleep=self.sleep,
             jitter=random.random(),  # noqa: S311 (spreads out polls)
         )
         try:
@@ -116,6 +121,9 @@ class RunProduct:
             self._refused(run, reader, state.outcome, None)
         else:
             reader.read()
+            if reader.has_unknown_account:
+                log.info("product.unknown_account")
+                self.read_accounts(state.connection_id)
         return Outcome.DONE
 
     def _answered(self, run: FencedRun[ProductState], reader: ProductReader, error: ProviderError) -> Outcome:

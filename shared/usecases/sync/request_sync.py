@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -95,6 +96,19 @@ class SyncRequests:
             return state if served else state.request(now=self.clock.now(), trace=trace.carried())
 
         self._request(connection_id, request)
+
+    def by_product(self, connection_id: str) -> None:
+        """Requests a sync that reads the accounts, because a product has data of an unknown one.
+
+        Pages of changes name only accounts with transactions: without this, an account without any would be noticed
+        with the next transaction of another one. If the connection was removed, nothing happens.
+        """
+
+        def request(state: SyncState) -> SyncState:
+            return state.accounts_outdated().request(now=self.clock.now(), trace=trace.carried())
+
+        with suppress(NotFound):
+            self._request(connection_id, request)
 
     def by_operator(self, connection_id: str, *, refresh: bool) -> SyncProgress:
         """Requests a run for an operator, now.

@@ -34,6 +34,7 @@ ERRORS = {
     "INTERNAL_SERVER_ERROR": ProductStatus.FAILED,
     "ITEM_LOGIN_REQUIRED": None,
     "ITEM_NOT_FOUND": None,
+    "USER_PERMISSION_REVOKED": None,
     "INVALID_ACCESS_TOKEN": None,
 }
 

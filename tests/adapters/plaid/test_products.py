@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from shared.adapters.plaid import transaction_mapping
 from shared.adapters.plaid.product_client import PlaidProductsClient
 from shared.domain.errors import ErrorKind, ProviderError
 from shared.domain.products.investment_transactions import WindowRead
 from shared.domain.products.kinds import ProductKind, ProductStatus, fitting_accounts
 from shared.domain.products.outcomes import product_outcome
+from shared.domain.products.own_recurring import detect
 from shared.domain.products.snapshot import ProductRow, Snapshot
 from tests.adapters.plaid.product_people import (
     BROKERAGE,
@@ -205,6 +207,15 @@ class TestRecurring:
         checking, card = item.account_ids()
         assert len(plaid.recurring(token(item), account_ids=(checking,)).rows) == 1
         assert plaid.recurring(token(item), account_ids=(card,)).rows == ()
+
+    def test_our_own_detector_finds_the_stream_of_plaid(self, sim: Sim, plaid: PlaidProductsClient) -> None:
+        item = linked(sim, CHECKING)
+        rows = [transaction_mapping.transaction(row) for row in item.sync()["added"]]
+        [own] = detect(rows, account_ids=item.account_ids(), today=date(2026, 3, 6))
+        theirs = one(plaid.recurring(token(item), account_ids=()))
+        differs = {name for name in theirs if own.fields[name] != theirs[name]}
+        assert differs == {"stream_id", "source", "is_active", "predicted_next_date"}
+        assert (own.fields["is_active"], own.fields["predicted_next_date"]) == (True, "2026-04-05")
 
 
 class TestBalances:

@@ -61,6 +61,11 @@ def test_lots_of_one_security_are_one_position() -> None:
     assert summed == {"quantity": "2.00000000000000017", "institution_value": "21.5", "cost_basis": "15.10"}
 
 
+def test_a_sum_of_many_digits_is_not_rounded() -> None:
+    [row] = rows_of([holding(quantity="1" + "0" * 40), holding(quantity="0.1")])
+    assert row.fields["quantity"] == "1" + "0" * 40 + ".1"
+
+
 def test_an_unknown_part_makes_the_sum_unknown_and_not_smaller() -> None:
     [row] = rows_of([holding(), holding(cost_basis=None, institution_value=None)])
     assert (row.fields["quantity"], row.fields["cost_basis"], row.fields["institution_value"]) == ("4", None, None)

@@ -8,7 +8,7 @@ from shared.domain.errors import ErrorClass, ErrorKind, ProviderError
 from shared.domain.products.kinds import COLLECTION, PLAID_PRODUCT, ProductKind, ProductStatus, fitting_accounts
 from shared.domain.products.outcomes import ABOUT_THE_LOGIN, product_outcome
 from shared.domain.products.own_recurring import uses_own
-from shared.domain.status import event_of
+from shared.domain.status import ERRORS, event_of
 from tests.fakes import account
 
 RECURRING, LIABILITIES, HOLDINGS, TRADES = ProductKind
@@ -59,6 +59,11 @@ def test_an_error_concerns_either_the_login_or_the_product_alone(kind: ErrorKind
     outcome = product_outcome(HOLDINGS, error(kind))
     assert (outcome is None) == (kind in ABOUT_THE_LOGIN)
     assert outcome not in (ProductStatus.READY, ProductStatus.OFF)
+
+
+def test_the_errors_of_the_login_are_those_that_a_connection_reacts_to() -> None:
+    about_transactions = {ErrorKind.NO_ACCOUNTS, ErrorKind.ADDITIONAL_CONSENT, ErrorKind.UNUSABLE}
+    assert ERRORS.keys() - about_transactions == ABOUT_THE_LOGIN
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ErrorKind if kind.name.startswith("PRODUCT_")])

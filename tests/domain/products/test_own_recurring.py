@@ -141,6 +141,14 @@ def test_pending_and_future_bookings_and_nothing_are_skipped() -> None:
         assert found(*rows) == [], change
 
 
+def test_a_booking_of_a_later_day_does_not_belong_to_a_stream() -> None:
+    days = every(30, 3)
+    [one] = found(*booked(*days, TODAY + timedelta(days=30)))
+    assert one.fields["last_date"] == str(TODAY)
+    [ahead] = found(*booked(*days[:2], TODAY + timedelta(days=1)))  # a bank's day may be ahead of that of UTC
+    assert ahead.fields["last_date"] == str(TODAY + timedelta(days=1))
+
+
 def test_a_stream_without_its_next_booking_has_ended() -> None:
     rows = booked(*every(30, 3))
     last_active = TODAY + timedelta(days=45)
@@ -156,6 +164,13 @@ def test_a_stream_begins_again_after_a_pause_under_the_same_id() -> None:
     [one], [earlier] = found(*before, *after), found(*before)
     assert (one.row_id, one.fields["frequency"]) == (earlier.row_id, "WEEKLY")
     assert one.fields["first_date"] == str(TODAY - timedelta(days=14))
+
+
+def test_a_series_by_chance_among_other_purchases_is_no_stream() -> None:
+    others = booked(*(TODAY - timedelta(days=days) for days in (150, 149, 120, 119)))
+    assert found(*others, *booked(*every(30, 3), amounts=("5", "80", "12"))) == []
+    assert len(found(*others, *booked(*every(30, 3), amounts=("9.99", "9.99", "12.99")))) == 1
+    assert len(found(*booked(*every(30, 3), amounts=("5", "80", "12")))) == 1  # a bill by usage
 
 
 def test_long_amounts_are_not_rounded() -> None:

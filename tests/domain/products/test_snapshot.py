@@ -114,6 +114,9 @@ class TestRevokedAccounts:
         found = change(stored(A), answer(A, B), revoked=["broker"], hollow={"broker": START})
         assert (found.upserts, found.deletes, found.hollow) == ((), ("a",), {})
 
+    def test_rows_of_a_revoked_account_need_no_confirmation(self) -> None:
+        assert change(stored(A), answer(), revoked=["broker"]).deletes == ("a",)
+
     def test_other_accounts_stay_as_they_are(self) -> None:
         other = row("z", "other")
         assert change(stored(A, other), answer(A, other), revoked=["broker"]).deletes == ("a",)
@@ -124,13 +127,28 @@ class TestUnusableRows:
         found = change(stored(A, B), answer(A, unreadable=frozenset({"b"})))
         assert not found.changes_rows
 
-    def test_while_any_row_has_no_id_nothing_is_deleted(self) -> None:
-        found = change(stored(A, B), answer(row("a", quantity="7"), nameless=1))
-        assert (len(found.upserts), found.deletes) == (1, ())
+    def test_while_a_row_has_no_id_what_is_missing_must_be_confirmed(self) -> None:
+        odd = answer(row("a", quantity="7"), nameless=1, balance="0")
+        first = change(stored(A, B), odd)
+        assert (len(first.upserts), first.deletes, first.hollow) == (1, (), {"broker": START})
+        second = change(stored(A, B), odd, hollow=first.hollow, now=START + CONFIRMED_AFTER)
+        assert (second.deletes, second.hollow) == (("b",), {})
 
     def test_not_even_an_unreadable_answer_keeps_a_revoked_account(self) -> None:
         odd = answer(nameless=1, unreadable=frozenset({"a"}))
         assert change(stored(A), odd, revoked=["broker"]).deletes == ("a",)
+
+
+def test_a_liability_has_the_time_of_its_last_change() -> None:
+    def compared(before: Stored, *rows: ProductRow, now: datetime) -> SnapshotChange:
+        card = Snapshot(kind=ProductKind.LIABILITIES, rows=rows)
+        return compare(before, card, revoked=(), hollow={}, now=now)
+
+    [first] = compared({}, A, now=START).upserts
+    assert first.fields == {**A.fields, "updated_at": START}
+    assert not compared(stored(first), A, now=START + MINUTE).changes_rows
+    [second] = compared(stored(first), row("a", quantity="2"), now=START + MINUTE).upserts
+    assert second.fields["updated_at"] == START + MINUTE
 
 
 def test_a_digest_does_not_depend_on_order_or_on_absent_values() -> None:
@@ -148,16 +166,19 @@ def test_answers_are_equal_if_no_row_differs() -> None:
     assert digest_of_snapshot(answer(A, B), revoked=["broker"]) == digest()
 
 
-ROWS = st.lists(
-    st.builds(
-        lambda i, account_id, quantity: row(f"{account_id}-{i}", account_id, quantity=quantity),
-        st.integers(0, 3),
-        st.sampled_from(["broker", "other", "third"]),
-        st.sampled_from(["1", "2"]),
-    ),
-    max_size=8,
-    unique_by=lambda one: one.row_id,
+ACCOUNTS = st.sampled_from(["broker", "other", "third"])
+QUANTITIES = st.sampled_from(["1", "2"])
+MOVING = st.builds(
+    lambda i, account_id, n: row(i, account_id, quantity=n), st.sampled_from("abcdef"), ACCOUNTS, QUANTITIES
 )
+"""Rows that may move to another account."""
+STAYING = st.builds(
+    lambda i, account_id, n: row(f"{account_id}-{i}", account_id, quantity=n), st.integers(0, 3), ACCOUNTS, QUANTITIES
+)
+
+
+def answers(rows: st.SearchStrategy[ProductRow]) -> st.SearchStrategy[list[ProductRow]]:
+    return st.lists(rows, max_size=8, unique_by=lambda one: one.row_id)
 
 
 def applied(before: Stored, found: SnapshotChange) -> Stored:
@@ -171,7 +192,7 @@ def digests(rows: Stored) -> dict[str, str]:
     return {i: one.digest for i, one in rows.items()}
 
 
-@given(ROWS, ROWS, st.sets(st.sampled_from(["broker", "other"])))
+@given(answers(MOVING), answers(MOVING), st.sets(st.sampled_from(["broker", "other"])))
 def test_two_equal_answers_hours_apart_make_the_store_equal_to_them(
     before: list[ProductRow], rows: list[ProductRow], revoked: set[str]
 ) -> None:
@@ -183,7 +204,7 @@ def test_two_equal_answers_hours_apart_make_the_store_equal_to_them(
     assert not change(truth, answer(*rows), revoked=revoked).changes_rows
 
 
-@given(ROWS, ROWS)
+@given(answers(STAYING), answers(STAYING))
 def test_one_answer_deletes_rows_only_of_accounts_that_have_others(
     before: list[ProductRow], rows: list[ProductRow]
 ) -> None:
@@ -197,12 +218,12 @@ def test_one_answer_deletes_rows_only_of_accounts_that_have_others(
     assert {one.account_id for one in before} - present == found.hollow.keys()
 
 
-@given(st.lists(st.tuples(ROWS, st.integers(0, 9)), max_size=6))
-def test_rows_vanish_only_if_they_are_missing_for_hours(answers: list[tuple[list[ProductRow], int]]) -> None:
+@given(st.lists(st.tuples(answers(STAYING), st.integers(0, 9)), max_size=6))
+def test_rows_vanish_only_if_they_are_missing_for_hours(given_answers: list[tuple[list[ProductRow], int]]) -> None:
     """Whatever the answers are, an account's last rows go only after two answers without any, hours apart."""
     now, rows, hollow = START, Stored(), dict[str, datetime]()
     empty_since: dict[str, datetime] = {}
-    for listed, hours in answers:
+    for listed, hours in given_answers:
         now += timedelta(hours=hours)
         found = compare(rows, answer(*listed), revoked=(), hollow=hollow, now=now)
         before, rows, hollow = rows, applied(rows, found), dict(found.hollow)

@@ -30,13 +30,13 @@ def _check(world: World, connection: BankConnection) -> None:
         world.violated(f"{name} has balances of accounts that are not stored, such as {strangers[0]}")
     today = world.backend.clock.now().date().isoformat()
     day = store.states[name].state.balances_day if name in store.states else None
+    with_balance = {i for i, one in accounts.items() if one["balances"]["current"] is not None}
     for account_id, rows in sorted(months.items()):
         days = {f"{row['month']}-{one}" for row in rows for one in row["days"]}
         if max(days) > today:
             world.violated(f"{name}: {account_id} has a balance of {max(days)}, and today is {today}")
-        if day is not None and account_id in accounts and day not in _recorded(rows):
+        if day is not None and account_id in with_balance and day not in _recorded(rows):
             world.violated(f"{name}: {account_id} has no balance of {day}, which was recorded")
-    with_balance = {i for i, one in accounts.items() if one["balances"]["current"] is not None}
     if day is not None and (missing := sorted(with_balance - months.keys())):
         world.violated(f"{name}: {missing[0]} has no balances at all")
 

@@ -92,6 +92,8 @@ class ProductWorld(World):
             budgets=self.budgets,
             tasks=self.queue,
             clock=self.clock,
+            sleep=lambda seconds: self.clock.move(timedelta(seconds=seconds)),
+            read_accounts=self.sync_requests.by_product,
         )
         number = next(self._product_deliveries)
         return run(name, kind, delivery=f"{task or number}#{number}")

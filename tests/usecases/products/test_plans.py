@@ -84,6 +84,22 @@ def test_a_new_account_makes_its_product_due() -> None:
     assert world.products_equal_truth()
 
 
+def test_an_account_without_transactions_is_noticed_by_its_product() -> None:
+    world = ProductWorld(HOLDINGS)
+    item = world.invested()
+    item.accounts_on_pages = [account()]
+    world.synced()
+    item.accounts = [*item.accounts, typed("ira", "investment", "ira")]
+    world.request(HOLDINGS)
+    assert "ira" not in world.store.account_rows["1"]
+    world.settle()
+    world.deliver_products()
+    assert "ira" in world.store.account_rows["1"]
+    assert world.product(HOLDINGS).account_ids == ("broker", "ira")
+    world.request(HOLDINGS)
+    assert world.state().status == "completed", "a known account needs no further sync"
+
+
 def test_rows_of_a_product_whose_last_account_left_are_deleted_without_a_call() -> None:
     world = ProductWorld(HOLDINGS)
     item = world.invested()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -148,6 +148,20 @@ def test_a_total_that_changes_between_pages_loses_nothing(monkeypatch: pytest.Mo
     world.synced()
     assert world.products_equal_truth()
     assert {"late", "later"} <= world.stored(TRADES).keys()
+
+
+def test_a_long_list_of_trades_is_paged_below_plaid_s_rate_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_product, "PAGE_ROWS", 2)
+    world = ProductWorld(TRADES)
+    world.invested()
+    world.data().put(TRADES, *(trade_row(f"many-{number}") for number in range(100)))
+    asked: list[datetime] = []
+    world.calls.before = lambda name: asked.append(world.clock.at) if name == f"bank.{TRADES}" else None
+    world.synced()
+    assert world.products_equal_truth()
+    assert len(asked) == 53
+    minute = timedelta(minutes=1)
+    assert max(sum(at <= other < at + minute for other in asked) for at in asked) <= 30
 
 
 def test_the_first_read_of_trades_does_not_wait_for_the_bank() -> None:
