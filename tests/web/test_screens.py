@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Locator, ViewportSize, expect
 
 from tests.soak.ground import SOAK
+from tests.web import product_rows
 from tests.web.person import PASSWORD, PATIENCE, Person, frames, screenshot, still, violations
 
 BANK = "First Platypus Bank"
@@ -210,6 +211,27 @@ def test_the_screens_of_a_connected_user(album: Album) -> None:
     page.get_by_text(album.text("report")).last.click()
     expect(page.get_by_role("dialog")).to_be_visible()
     album.take("report", whole=False)
+
+
+@pytest.mark.timeout(600)
+def test_the_screens_of_products(album: Album) -> None:
+    page = album.user.page
+    path = connected(album)
+    for name in ("bills", "debts", "portfolio"):
+        album.visit(f"/{name}", f"{name}-empty")
+    product_rows.add_everything(album.user)
+    for name in ("bills", "debts", "portfolio", "net-worth"):
+        album.visit(f"/{name}", name)
+    page.locator(".choices select").last.select_option("EUR")
+    page.locator("summary").click()
+    album.take("net-worth-table")
+    album.user.go("/bills")
+    page.get_by_test_id("stream").first.get_by_role("button").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    album.take("edit-bill", whole=False)
+    product_rows.add(album.user, *product_rows.troubled())
+    album.visit(path, "connection-products")
+    album.visit("/portfolio", "portfolio-needs-consent")
 
 
 @pytest.mark.timeout(600)
