@@ -73,7 +73,16 @@ const SIGNED_OUT = ["id_token_missing", "id_token_invalid", "id_token_expired", 
 const ways = (codes: string[], way: WayOn) => Object.fromEntries(codes.map((code) => [code, way]));
 const WAYS: Record<string, WayOn> = {
   ...ways(
-    [...BUSY, ...DOWN, "public_token_invalid", "link_unavailable", "link_failed", "changed", "unreachable"],
+    [
+      ...BUSY,
+      ...DOWN,
+      "public_token_invalid",
+      "link_unavailable",
+      "link_failed",
+      "changed",
+      "bill_changed",
+      "unreachable",
+    ],
     "retry",
   ),
   ...ways([...SIGNED_OUT, "anonymous_not_allowed"], "sign_in"),

@@ -22,7 +22,7 @@ export * from "./link";
 export type { Live } from "./live";
 export { currencyOf, inCurrency, money, negated, percent, quantity, sizeIn, wholeMoney } from "./money";
 export * from "./netWorth";
-export { writeNotes } from "./notes";
+export { writeNotes, writeStreamNotes } from "./notes";
 export { useOnline } from "./online";
 export * from "./portfolio";
 export * from "./products";

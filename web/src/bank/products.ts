@@ -1,9 +1,8 @@
 /** Hooks with the live rows of products: balances over time, bills, debts, positions and investment transactions. */
-import { deleteField, type Query, updateDoc } from "firebase/firestore";
+import type { Query } from "firebase/firestore";
 import { useMemo } from "react";
 import * as documents from "./documents";
 import { countedOnly } from "./duplicates";
-import { toBankError } from "./errors";
 import { useAccounts, usePresent, useUid } from "./hooks";
 import { type Live, useLive } from "./live";
 import type {
@@ -13,7 +12,6 @@ import type {
   Liability,
   ProductProgress,
   RecurringStream,
-  StreamNotes,
 } from "./types.generated";
 
 /** What can be listened to for one user; the rows of removed connections are hidden. */
@@ -88,19 +86,4 @@ export function useHoldings(): Live<Holding> & { full: boolean } {
 export function useInvestmentTransactions(most = 50): Live<InvestmentTransaction> {
   const uid = useUid();
   return useCounted("investment_transactions", `${uid}/${most}`, () => documents.investmentTransactionsOf(uid, most));
-}
-
-/**
- * Stores what the user wrote on a recurring stream: `muted`, `name`, `category`. Other notes stay as they are: another
- * device may have written them. Empty notes are deleted.
- * @throws BankError
- */
-export async function writeStreamNotes(of: RecurringStream, notes: StreamNotes): Promise<void> {
-  const changes = Object.entries(notes).map(([name, value]) => [`user.${name}`, value || deleteField()]);
-  if (changes.length === 0) return;
-  try {
-    await updateDoc(documents.stream(of), Object.fromEntries(changes));
-  } catch (error) {
-    throw toBankError(error);
-  }
 }

@@ -490,6 +490,7 @@ const en = {
     backend_misconfigured: "Something is wrong on our side. We have logged the problem.",
     internal: "Something went wrong on our side. We have logged the error.",
     changed: "This transaction has changed, most likely because the bank posted it. Close it and open it again.",
+    bill_changed: "This bill has changed at your bank. Close it and open it again.",
     email_not_verified: "Verify your email address before you connect a bank.",
     anonymous_not_allowed: "Sign in or create an account before you connect a bank.",
     refused: "The request was refused. Reload the page; if that does not help, contact support.",

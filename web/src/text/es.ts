@@ -501,6 +501,7 @@ const es: Texts = {
     backend_misconfigured: "Algo falla por nuestra parte. Hemos registrado el problema.",
     internal: "Algo falló por nuestra parte. Hemos registrado el error.",
     changed: "Este movimiento ha cambiado, seguramente porque el banco lo contabilizó. Ciérralo y ábrelo de nuevo.",
+    bill_changed: "Este recibo ha cambiado en tu banco. Ciérralo y vuelve a abrirlo.",
     email_not_verified: "Verifica tu correo electrónico antes de conectar un banco.",
     anonymous_not_allowed: "Inicia sesión o crea una cuenta antes de conectar un banco.",
     refused: "La solicitud se rechazó. Recarga la página; si no ayuda, contacta con soporte.",
