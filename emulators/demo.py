@@ -9,6 +9,7 @@ import httpx
 
 from emulators.bank_user import BankUser
 from emulators.client import Api, Document, Firestore, PlaidSandbox, RefusedError, User, sign_up
+from emulators.demo_products import choose_products, show_products
 from emulators.demo_view import SHOWN, View
 from emulators.environment import REAL_PLAID
 from emulators.lifecycle import run
@@ -24,6 +25,7 @@ LIMIT = 30.0  # the backend allows one manual sync per connection in this time
 def demo() -> int:
     """Runs the stack while one bank is connected."""
     bank_user = BankUser.choose(os.environ)
+    choose_products(os.environ)
     view = View()
     stack = Stack(say=view.step)
     if stack.plaid.base_url == REAL_PLAID["production"]:
@@ -62,7 +64,9 @@ def connect(stack: Stack, bank_user: BankUser, view: View) -> str:
         store = Firestore(local, stack.ports, user.headers)
         watch(stack, api, store, connection_id, view, bank_user.patience)
         took = time.monotonic() - started
-        return f"{show(store, user, connection_id, view)}, synced in {took:.1f} s"
+        summary = show(store, user, connection_id, view)
+        show_products(stack, store, user, connection_id, view)
+        return f"{summary}, synced in {took:.1f} s"
 
 
 def watch(stack: Stack, api: Api, store: Firestore, connection_id: str, view: View, patience: float) -> None:

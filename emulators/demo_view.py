@@ -96,6 +96,11 @@ def plain(text: object, style: str = "") -> Text:
     return Text(printable(text), style=style)
 
 
+def titled(title: str) -> Table:
+    """An empty table in the style of the demo."""
+    return Table(title=plain(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+
+
 class View:
     """Writes to the terminal."""
 
@@ -168,12 +173,8 @@ class View:
         for currency, rows in spending(transactions).items():
             self.console.print(self._spending(currency, rows))
 
-    @staticmethod
-    def _table(title: str) -> Table:
-        return Table(title=plain(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-
     def _accounts(self, accounts: Sequence[Document]) -> Table:
-        table = self._table(f"Accounts ({len(accounts)})")
+        table = titled(f"Accounts ({len(accounts)})")
         table.add_column("Account", overflow="fold")
         table.add_column("Mask")
         table.add_column("Type")
@@ -188,7 +189,7 @@ class View:
         return table
 
     def _newest(self, transactions: Sequence[Document], names: dict[str, str]) -> Table:
-        table = self._table(f"Newest transactions ({min(NEWEST, len(transactions))} of {len(transactions)})")
+        table = titled(f"Newest transactions ({min(NEWEST, len(transactions))} of {len(transactions)})")
         table.add_column("Date", no_wrap=True)
         table.add_column("What", max_width=38, no_wrap=True)
         table.add_column("Account", max_width=22, no_wrap=True)
@@ -210,7 +211,7 @@ class View:
 
     def _spending(self, currency: str, rows: Sequence[tuple[str, Decimal, int]]) -> Table:
         total, paid = sum((row[1] for row in rows), Decimal()), sum((max(row[1], Decimal()) for row in rows), Decimal())
-        table = self._table(f"Spending by category ({currency})")
+        table = titled(f"Spending by category ({currency})")
         table.add_column("Category")
         table.add_column("", no_wrap=True)
         table.add_column("Share", justify="right")
