@@ -9,12 +9,16 @@ from unittest import mock
 
 import httpx
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
 from emulators.client import User, sign_up
+from emulators.setup import installed_browser
 from emulators.stack import Stack
 from tests.e2e.bank import AT_ONCE, Bank, documents, wait_until
 from tests.firestore_rest import Json
 from tests.places import offset_number
+from tests.web.conftest import FLAGS
+from tests.web.person import PATIENCE, Person, violations
 
 pytestmark = [pytest.mark.emulator, pytest.mark.timeout(600)]
 
@@ -130,3 +134,27 @@ def test_a_product_that_needs_consent_waits_for_it_and_the_connection_stays_good
     wait(bank, connection_id, "recurring is there", lambda found: found["recurring"].get("status") == "ready")
     connection = bank.admin.get(f"bank_connections/{connection_id}") or {}
     assert (connection["status"], connection.get("error_code")) == ("good", None)
+
+
+def test_the_web_app_shows_every_product_of_a_new_connection(bank: Bank) -> None:
+    with sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=installed_browser(), args=FLAGS)
+        ann = Person.at(browser.new_context(locale="en-US"), bank.stack, bank.http)
+        page = ann.page
+        ann.sign_up()
+        ann.connect()
+        ann.wait_until_synced()
+        [connection] = ann.connections()
+        wait(bank, connection["connection_id"], "all products are there", all_are("ready"))
+        screens = {"Bills": "stream", "Debts": "debt", "Portfolio": "position"}
+        stored = [len(rows(bank, connection["connection_id"], kind)) for kind in ("recurring", "holdings")]
+        owing = [one for one in ann.admin().owned(ann.uid(), "bank_accounts") if one["type"] in ("credit", "loan")]
+        counts = dict(zip(screens, (stored[0], len(owing), stored[1]), strict=True))
+        for screen, row in screens.items():
+            page.get_by_role("link", name=screen, exact=True).click(timeout=PATIENCE)
+            expect(page.get_by_test_id(row)).to_have_count(counts[screen], timeout=PATIENCE)
+            assert violations(page) == []
+            page.get_by_role("main").get_by_role("link", name="Accounts").click()
+        assert all(counts.values())
+        assert ann.unforgiven() == []
+        browser.close()
