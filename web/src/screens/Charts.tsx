@@ -164,7 +164,8 @@ export function NetWorthLine(props: {
 }) {
   const { of, names, format, scale, day } = props;
   const points = pointsOf(of.days);
-  const line = { type: "linear", dot: false, activeDot: false, isAnimationActive: !still } as const;
+  // No animation: it would draw the dashes of a line that is growing.
+  const line = { type: "linear", dot: false, activeDot: false, isAnimationActive: false } as const;
   const drawn = { ...line, stroke: CHOSEN, strokeWidth: 2, tooltipType: "none" } as const;
   const named = (value: unknown, _: unknown, { payload }: { payload?: Point }): [string, string] => [
     format(Number(value)),
