@@ -25,8 +25,8 @@ function factsOf(one: Liability, t: Texts, language: string): Fact[] {
   const words = t.debts;
   const amount = (text: string | null) => text && money(text, inCurrency(one.currency), language);
   const day = (text: string | null) => text && longDay(dayOf(text), language);
-  const rate = (text: string) =>
-    `${new Intl.NumberFormat(language, { maximumFractionDigits: 20 }).format(text as Intl.StringNumericLiteral)}%`;
+  const rates = new Intl.NumberFormat(language, { style: "unit", unit: "percent", maximumFractionDigits: 20 });
+  const rate = (text: string) => rates.format(text as Intl.StringNumericLiteral);
   const paid = amount(one.last_payment_amount);
   const paidOn = day(one.last_payment_date);
   return [
