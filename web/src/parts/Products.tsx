@@ -1,8 +1,9 @@
-import { CircleAlert, CircleCheck, Clock, LockKeyhole } from "lucide-react";
+import { Ban, CircleAlert, CircleCheck, Clock, LockKeyhole, type LucideIcon } from "lucide-react";
 import {
   type BankConnection,
   type ProductKind,
   type ProductProgress,
+  type ProductStatus,
   useConnections,
   useOnline,
   useProducts,
@@ -14,7 +15,13 @@ import { nameOf } from "./situation";
 import { useLinkFlow } from "./useLinkFlow";
 
 const KINDS: ProductKind[] = ["recurring", "liabilities", "holdings", "investment_transactions"];
-const ICONS = { ready: CircleCheck, failed: CircleAlert, needs_consent: LockKeyhole };
+const ICONS: Partial<Record<ProductStatus, LucideIcon>> = {
+  ready: CircleCheck,
+  failed: CircleAlert,
+  needs_consent: LockKeyhole,
+  unsupported: Ban,
+  no_accounts: Ban,
+};
 
 /** The state of a product in words for the user. */
 export function productText(
@@ -52,7 +59,7 @@ function AllowAccess({ connection }: { connection: BankConnection }) {
 function Line({ one, name }: { one: ProductProgress; name: string }) {
   const { t, language } = useText();
   const now = useNow();
-  const Icon = ICONS[one.status as keyof typeof ICONS] ?? Clock;
+  const Icon = ICONS[one.status] ?? Clock;
   return (
     <li className={`product ${one.status}`} data-testid="product">
       <Icon aria-hidden />

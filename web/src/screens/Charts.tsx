@@ -110,26 +110,27 @@ export function CategoryRing({
   );
 }
 
-/** A day of the chart of net worth: each line has a value only where it is drawn. */
-interface Point extends NetWorthDay {
-  value: number | null;
-  recorded: number | null;
-  computed: number | null;
-  alone: boolean;
-}
+/** A day of the chart of net worth, with a value for each line that is drawn there: `recorded0`, `computed1`, … */
+type Point = NetWorthDay & { value: number | null; alone: boolean } & Record<string, unknown>;
 
-/** The days of a chart; the line of computed days ends at the first recorded one, so that the two meet. */
-function pointsOf(days: NetWorthDay[]): Point[] {
-  return days.map((one, i) => {
-    const beside = [days[i - 1], days[i + 1]];
+/** The days from which further accounts count. Totals before and after one cannot be compared: no line joins them. */
+const breaksOf = ({ joined }: NetWorth) => [...new Set(joined.map((one) => one.day))];
+
+/** The days of a chart; a line of computed days ends at the first recorded one, so that the two meet. */
+function pointsOf(of: NetWorth): Point[] {
+  const breaks = breaksOf(of);
+  const part = (day: string) => breaks.filter((one) => one <= day).length;
+  return of.days.map((one, i) => {
+    const here = part(one.day);
+    const beside = [of.days[i - 1], of.days[i + 1]].filter((other) => other && part(other.day) === here);
     const value = one.net === null ? null : Number(one.net);
     const meets = beside.some((other) => other?.derived);
     return {
       ...one,
       value,
-      recorded: one.derived ? null : value,
-      computed: one.derived || meets ? value : null,
-      // A line needs two points: a day between two gaps is a dot.
+      [`recorded${here}`]: one.derived ? null : value,
+      [`computed${here}`]: one.derived || meets ? value : null,
+      // A line needs two points: a day without another one beside it is a dot.
       alone: value !== null && beside.every((other) => (other?.net ?? null) === null),
     };
   });
@@ -163,7 +164,7 @@ export function NetWorthLine(props: {
   day(day: string): string;
 }) {
   const { of, names, format, scale, day } = props;
-  const points = pointsOf(of.days);
+  const parts = [...Array(breaksOf(of).length + 1).keys()];
   // No animation: it would draw the dashes of a line that is growing.
   const line = { type: "linear", dot: false, activeDot: false, isAnimationActive: false } as const;
   const drawn = { ...line, stroke: CHOSEN, strokeWidth: 2, tooltipType: "none" } as const;
@@ -173,7 +174,12 @@ export function NetWorthLine(props: {
   ];
   return (
     <ResponsiveContainer width="100%" height={240}>
-      <LineChart data={points} margin={{ top: 8, right: 8, left: 0, bottom: 0 }} accessibilityLayer title={props.label}>
+      <LineChart
+        data={pointsOf(of)}
+        margin={{ top: 8, right: 8, left: 0, bottom: 0 }}
+        accessibilityLayer
+        title={props.label}
+      >
         <CartesianGrid vertical={false} stroke="var(--line)" />
         <XAxis
           dataKey="day"
@@ -196,8 +202,8 @@ export function NetWorthLine(props: {
         {gapsOf(of.days).map(([from, to]) => (
           <ReferenceArea key={from} x1={from} x2={to} fill="var(--edge)" fillOpacity={0.2} stroke="none" />
         ))}
-        {of.joined.map((one) => (
-          <ReferenceLine key={one.account_id} x={one.day} stroke="var(--edge)" strokeDasharray="2 4" />
+        {breaksOf(of).map((one) => (
+          <ReferenceLine key={one} x={one} stroke="var(--edge)" strokeDasharray="2 4" />
         ))}
         <Tooltip
           formatter={named}
@@ -206,8 +212,12 @@ export function NetWorthLine(props: {
           itemStyle={{ color: "var(--ink)" }}
           separator=": "
         />
-        <Line {...drawn} dataKey="computed" strokeDasharray="5 4" />
-        <Line {...drawn} dataKey="recorded" />
+        {parts.map((part) => (
+          <Line key={`computed${part}`} {...drawn} dataKey={`computed${part}`} strokeDasharray="5 4" />
+        ))}
+        {parts.map((part) => (
+          <Line key={`recorded${part}`} {...drawn} dataKey={`recorded${part}`} />
+        ))}
         <Line {...line} dataKey="value" stroke="none" dot={<Alone />} activeDot={{ r: 4, fill: CHOSEN }} />
       </LineChart>
     </ResponsiveContainer>

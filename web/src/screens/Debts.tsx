@@ -86,11 +86,10 @@ function Row({ one, today }: { one: Debt; today: string }) {
   return (
     <li className="account debt" data-testid="debt">
       <span className="account-name">
-        {liability?.loan_name ?? account.name}
-        <small className="soft">
-          {account.mask && <span className="whole">•• {account.mask}</span>} {connection && nameOf(connection, t)}
-        </small>{" "}
-        {one.overdue && <span className="status bad">{t.debts.overdue}</span>}
+        {liability?.loan_name ?? account.name} {one.overdue && <span className="status bad">{t.debts.overdue}</span>}
+        <small className="soft line">
+          {[account.mask && `••\u00a0${account.mask}`, connection && nameOf(connection, t)].filter(Boolean).join(" · ")}
+        </small>
         <Payment of={one} today={today} />
         {liability && <Details of={liability} />}
       </span>

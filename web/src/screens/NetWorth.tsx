@@ -85,6 +85,7 @@ function Shown({ of }: { of: NetWorthHistory }) {
   const names = new Map(useAccounts().rows.map((one) => [one.account_id, one.name]));
   const currency = inCurrency(of.currency);
   const long = (day: string) => longDay(dayOf(day), language);
+  const listed = (ids: string[]) => ids.map((id) => names.get(id)).join(", ");
   const change = changeOf(of);
   const [first, last] = [of.days[0]?.day ?? "", of.days.at(-1)?.day ?? ""];
   const signed = (amount: string) => `${amount.startsWith("-") ? "" : "+"}${money(amount, currency, language)}`;
@@ -121,11 +122,11 @@ function Shown({ of }: { of: NetWorthHistory }) {
         <Legend of={of} />
         <ul className="soft remarks">
           {of.days.some((one) => one.net === null) && <li>{words.gaps}</li>}
-          {of.joined.map((one) => (
-            <li key={one.account_id}>{words.joined(names.get(one.account_id) ?? "", long(one.day))}</li>
+          {byDay(of.joined).map(([day, ids]) => (
+            <li key={day}>{words.joined(long(day), listed(ids))}</li>
           ))}
-          {of.behind.map((one) => (
-            <li key={one.account_id}>{words.behind(names.get(one.account_id) ?? "", long(one.day))}</li>
+          {byDay(of.behind).map(([day, ids]) => (
+            <li key={day}>{words.behind(long(day), listed(ids))}</li>
           ))}
         </ul>
         <details>
@@ -135,6 +136,13 @@ function Shown({ of }: { of: NetWorthHistory }) {
       </section>
     </>
   );
+}
+
+/** The accounts of each day, in the order of the days. */
+function byDay(accounts: NetWorthHistory["joined"]): [string, string[]][] {
+  const days = new Map<string, string[]>();
+  for (const { account_id, day } of accounts) days.set(day, [...(days.get(day) ?? []), account_id]);
+  return [...days].sort(([a], [b]) => a.localeCompare(b));
 }
 
 /** What the lines mean, if there is more than one kind of days. */
