@@ -1,6 +1,7 @@
 import { type FormEvent, useId, useState } from "react";
 import { nameOfStream, type RecurringStream, type StreamNotes, useOnline, writeStreamNotes } from "../bank";
 import { Button, Field } from "../parts/basics";
+import { CategoryField, storedCategory } from "../parts/CategoryField";
 import Dialog from "../parts/Dialog";
 import { useCategoryName } from "../parts/TransactionRow";
 import { say } from "../parts/toasts";
@@ -15,7 +16,7 @@ export default function EditBill({ one, onClose }: { one: RecurringStream; onClo
   const nameOf = useCategoryName();
   const { busy, run } = useAction();
   const close = useBackCloses(onClose);
-  const choices = useId();
+  const hint = useId();
   const [opened] = useState(() => ({
     name: one.user?.name ?? "",
     category: one.user?.category ? nameOf(one.user.category) : "",
@@ -27,13 +28,10 @@ export default function EditBill({ one, onClose }: { one: RecurringStream; onClo
 
   const save = (event: FormEvent) => {
     event.preventDefault();
-    // A category of the bank's list is stored by its code, which is the same in every language.
-    const written = category.trim();
-    const code = Object.entries(t.category).find(([, label]) => label.toLowerCase() === written.toLowerCase())?.[0];
     // Store only changed fields: another device may have written newer values of the others.
     const notes: StreamNotes = {
       ...(name !== opened.name && { name: name.trim() }),
-      ...(category !== opened.category && { category: code ?? written }),
+      ...(category !== opened.category && { category: storedCategory(category, t) }),
       ...(muted !== opened.muted && { muted }),
     };
     void run(async () => {
@@ -56,36 +54,18 @@ export default function EditBill({ one, onClose }: { one: RecurringStream; onClo
             />
           )}
         </Field>
-        <Field label={t.edit.category} hint={t.edit.categoryHint}>
-          {(id, hint) => (
-            <>
-              <input
-                id={id}
-                aria-describedby={hint}
-                list={choices}
-                maxLength={100}
-                value={category}
-                onChange={(event) => setCategory(event.target.value)}
-              />
-              <datalist id={choices}>
-                {Object.values(t.category).map((label) => (
-                  <option key={label} value={label} />
-                ))}
-              </datalist>
-            </>
-          )}
-        </Field>
+        <CategoryField value={category} onChange={setCategory} />
         <div className="field">
           <label className="check">
             <input
               type="checkbox"
               checked={muted}
-              aria-describedby={`${choices}-mute`}
+              aria-describedby={hint}
               onChange={(event) => setMuted(event.target.checked)}
             />
             {t.bills.mute}
           </label>
-          <small id={`${choices}-mute`} className="soft">
+          <small id={hint} className="soft">
             {t.bills.muteHint}
           </small>
         </div>

@@ -1,6 +1,7 @@
-import { type FormEvent, useId, useState } from "react";
+import { type FormEvent, useState } from "react";
 import { type Account, type Notes, type Transaction, useOnline, writeNotes } from "../bank";
 import { Button, Field } from "../parts/basics";
+import { CategoryField, storedCategory } from "../parts/CategoryField";
 import Dialog from "../parts/Dialog";
 import { Amount, titleOf, useCategoryName } from "../parts/TransactionRow";
 import { say } from "../parts/toasts";
@@ -23,7 +24,6 @@ export default function EditTransaction(props: {
   const nameOf = useCategoryName();
   const { busy, run } = useAction();
   const close = useBackCloses(props.onClose);
-  const choices = useId();
   const [opened] = useState(() => ({
     note: one.user?.note ?? "",
     category: one.user?.category ? nameOf(one.user.category) : "",
@@ -37,10 +37,6 @@ export default function EditTransaction(props: {
 
   const save = (event: FormEvent) => {
     event.preventDefault();
-    // A category of the bank's list is stored by its code, which is the same in every language.
-    const code = Object.entries(t.category).find(
-      ([, name]) => name.toLowerCase() === category.trim().toLowerCase(),
-    )?.[0];
     const list = tags.split(",").map((tag) => tag.trim());
     const kept = [...new Set(list)]
       .filter(Boolean)
@@ -49,7 +45,7 @@ export default function EditTransaction(props: {
     // Store only changed fields: another device may have written newer values of the others.
     const notes: Notes = {
       ...(note !== opened.note && { note: note.trim() }),
-      ...(category !== opened.category && { category: code ?? category.trim() }),
+      ...(category !== opened.category && { category: storedCategory(category, t) }),
       ...(tags !== opened.tags && { tags: kept }),
       ...(hidden !== opened.hidden && { hidden }),
     };
@@ -98,25 +94,7 @@ export default function EditTransaction(props: {
             />
           )}
         </Field>
-        <Field label={t.edit.category} hint={t.edit.categoryHint}>
-          {(id, hint) => (
-            <>
-              <input
-                id={id}
-                aria-describedby={hint}
-                list={choices}
-                maxLength={100}
-                value={category}
-                onChange={(event) => setCategory(event.target.value)}
-              />
-              <datalist id={choices}>
-                {[...props.own, ...Object.values(t.category)].map((name) => (
-                  <option key={name} value={name} />
-                ))}
-              </datalist>
-            </>
-          )}
-        </Field>
+        <CategoryField value={category} own={props.own} onChange={setCategory} />
         <Field label={t.edit.tags}>
           {(id) => <input id={id} maxLength={1000} value={tags} onChange={(event) => setTags(event.target.value)} />}
         </Field>
