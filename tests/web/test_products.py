@@ -86,6 +86,7 @@ def test_bills_list_what_is_due_and_price_changes_and_can_be_renamed_and_muted(c
     dialog.get_by_label("Mute").check()
     assert violations(page) == []
     dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_have_count(0)  # it closes once the notes are stored; the page shows them before
     expect(upcoming).to_contain_text("€12.99 expected")
     expect(row(connected, "stream", "My gym")).to_contain_text("Muted")
     expect(row(connected, "stream", "My gym")).to_contain_text("Health")
