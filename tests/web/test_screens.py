@@ -220,6 +220,7 @@ def test_the_screens_of_products(album: Album) -> None:
     for name in ("bills", "debts", "portfolio"):
         album.visit(f"/{name}", f"{name}-empty")
     product_rows.add_everything(album.user)
+    album.visit("/", "accounts-products")
     for name in ("bills", "debts", "portfolio", "net-worth"):
         album.visit(f"/{name}", name)
     page.locator(".choices select").last.select_option("EUR")
