@@ -165,7 +165,8 @@ def test_outages_and_configuration_errors_are_no_events() -> None:
 def test_every_error_that_only_the_user_can_resolve_has_an_event_and_no_other_has(kind: ErrorKind) -> None:
     error = ProviderError("", kind=kind, error_type="", error_code="")
     in_link = (ErrorKind.LINK_AGAIN, ErrorKind.PUBLIC_TOKEN_INVALID)  # of a Link session, not of a connection
-    is_users = kind.error_class in (ErrorClass.USER, ErrorClass.TERMINAL) and kind not in in_link
+    of_a_product = kind.name.startswith("PRODUCT_")  # it changes the product alone
+    is_users = kind.error_class in (ErrorClass.USER, ErrorClass.TERMINAL) and kind not in in_link and not of_a_product
     assert (event_of(error) is not None) == (action_for(error) is not None) == is_users
 
 
