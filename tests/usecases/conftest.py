@@ -34,6 +34,7 @@ from shared.usecases.items.sweep_inbox import SweepInbox
 from shared.usecases.linking.connection_cap import ConnectionCap
 from shared.usecases.linking.find_institution import FindInstitution
 from shared.usecases.linking.follow_institution import FollowInstitution
+from shared.usecases.linking.report_lost_exchange import ReportLostExchange
 from shared.usecases.linking.set_up_connection import SetUpConnection
 from shared.usecases.removal.erase_missing_owners import EraseMissingOwners
 from shared.usecases.removal.erase_user import Eraser
@@ -136,6 +137,7 @@ class World:
             connection_data=connection_data,
             erasures=self.erasures,
             profiles=self.profiles,
+            report_lost=ReportLostExchange(intents=self.intents, profiles=self.profiles, clock=self.clock),
             tasks=self.queue,
             clock=self.clock,
         )
@@ -276,7 +278,7 @@ class World:
             token=self.vault.seal(Secret(f"token-{name}"), app_user_id=owner, connection_id=name),
             accounts=[],
             state=SyncState.new(connection_id=name, app_user_id=owner, now=now, source=item.institution_id),
-            settles=(intent, version),
+            settles=(intent.connected({"connection_id": name}), version),
             audit=AuditEntry(
                 app_user_id=owner,
                 connection_id=name,
