@@ -199,7 +199,7 @@ class ClaimedIntent:
             raise in_progress() from None
 
     def _forget_erased(self) -> None:
-        """Deletes the intent if an erasure waits for this call's end; else nobody would know that no item is left."""
+        """Deletes the intent if an erasure waits for this call's end: it would otherwise be reported as lost."""
         found = self.intents.find(self.intent.intent_id)
         if found is not None and found[0].is_erased and found[0].attempt == self.attempt:
             with suppress(Conflict):
