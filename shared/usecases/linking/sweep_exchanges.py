@@ -68,7 +68,7 @@ class SweepExchanges:
             return "left to its caller"
         except BankError as error:
             passes = isinstance(error, Unavailable) or (
-                isinstance(error, ServiceError) and error.error_class is ErrorClass.TRANSIENT
+                isinstance(error, ServiceError) and error.error_class in (ErrorClass.TRANSIENT, ErrorClass.USER)
             )
             report = log.warning if passes else log.error  # an operator must handle an item that cannot be removed
             report("intent.postponed", intent_id=intent.intent_id, item_id=intent.item_id, code=error.code)
