@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from shared.usecases.linking.may_connect import MayConnect
     from shared.usecases.linking.receive_link_webhook import ReceiveLinkWebhook
     from shared.usecases.linking.refresh_institutions import RefreshInstitutions
-    from shared.usecases.linking.report_lost_exchange import ReportLostExchange
     from shared.usecases.linking.set_up_connection import SetUpConnection
     from shared.usecases.linking.start_first_sync import StartFirstSync
     from shared.usecases.linking.sweep_exchanges import SweepExchanges
@@ -192,13 +191,6 @@ def sweep_exchanges() -> "SweepExchanges":
         intents=container.intents(),
         ownership=container.item_ownership(),
         vault=container.vault(),
-        report_lost=report_lost_exchange(),
+        report_lost=container.report_lost_exchange(),
         clock=container.clock(),
     )
-
-
-def report_lost_exchange() -> "ReportLostExchange":
-    """Reports exchanges whose token may be lost."""
-    from shared.usecases.linking.report_lost_exchange import ReportLostExchange
-
-    return ReportLostExchange(intents=container.intents(), profiles=container.profiles(), clock=container.clock())

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from shared.serving import container, linking_container
+from shared.serving import container
 
 if TYPE_CHECKING:
     from shared.usecases.removal.erase_missing_owners import EraseMissingOwners
@@ -66,7 +66,7 @@ def eraser() -> "Eraser":
         connection_data=container.connection_data(),
         erasures=container.erasures(),
         profiles=container.profiles(),
-        report_lost=linking_container.report_lost_exchange(),
+        report_lost=container.report_lost_exchange(),
         tasks=container.tasks(),
         clock=container.clock(),
     )

@@ -34,7 +34,6 @@ from shared.usecases.items.sweep_inbox import SweepInbox
 from shared.usecases.linking.connection_cap import ConnectionCap
 from shared.usecases.linking.find_institution import FindInstitution
 from shared.usecases.linking.follow_institution import FollowInstitution
-from shared.usecases.linking.report_lost_exchange import ReportLostExchange
 from shared.usecases.linking.set_up_connection import SetUpConnection
 from shared.usecases.removal.erase_missing_owners import EraseMissingOwners
 from shared.usecases.removal.erase_user import Eraser
@@ -44,6 +43,7 @@ from shared.usecases.removal.remove_connection import ConnectionRemover
 from shared.usecases.removal.remove_item import ItemRemover
 from shared.usecases.removal.sweep_history_moves import SweepHistoryMoves
 from shared.usecases.removal.sweep_removals import SweepRemovals
+from shared.usecases.report_lost_exchange import ReportLostExchange
 from shared.usecases.sync.pause_syncs import SyncPauses
 from shared.usecases.sync.refresh_transactions import TransactionsRefresh
 from shared.usecases.sync.request_sync import SyncRequests

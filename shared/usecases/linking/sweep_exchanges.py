@@ -16,7 +16,7 @@ from shared.domain.item import ItemHeld
 from shared.log import log
 from shared.ports import Clock, Intents, Vault, Version
 from shared.usecases.item_ownership import ItemOwnership
-from shared.usecases.linking.report_lost_exchange import ReportLostExchange, lost_entry
+from shared.usecases.report_lost_exchange import ReportLostExchange, lost_entry
 
 MAX_INTENTS = 200  # per run; the next run handles the rest
 TIME = timedelta(minutes=2)  # of a run: while Plaid does not answer, each call takes half a minute to time out

@@ -30,9 +30,9 @@ from shared.ports import (
 )
 from shared.ports.compare_and_set import retry_on_conflict
 from shared.usecases.enqueue import enqueue_erasure, enqueue_removal
-from shared.usecases.linking.report_lost_exchange import ReportLostExchange
 from shared.usecases.mark_duplicates import settle_duplicates
 from shared.usecases.removal.remove_connection import ConnectionRemover
+from shared.usecases.report_lost_exchange import ReportLostExchange
 
 MAX_TRIES = 20  # of a compare-and-set against other audit entries of the user
 REMOVED_AT_ONCE = 100  # connections that are removed before the caller is answered; no user has more
