@@ -69,7 +69,6 @@ def item_ownership() -> "ItemOwnership":
     return ItemOwnership(items=items(), connections=connections(), plaid=plaid(), clock=clock())
 
 
-@once
 def report_lost_exchange() -> "ReportLostExchange":
     """Reports exchanges whose token may be lost."""
     from shared.usecases.report_lost_exchange import ReportLostExchange
