@@ -83,7 +83,8 @@ def test_everything_of_a_user_goes_and_plaid_being_down_holds_up_the_items_alone
 
     down()
     for connection_id in made:
-        bank.backend.update(f"bank_removals/{connection_id}", {"due_at": LONG_AGO}).raise_for_status()
+        answer = bank.backend.update(f"bank_removals/{connection_id}", {"due_at": LONG_AGO})
+        assert answer.status_code in (200, 404)  # 404: an attempt that was still running removed the item
     bank.run_schedule()
     wait_until("every document is removed", lambda: left() == [], within=120)
     assert at_plaid() == ["removed"] * CONNECTIONS
