@@ -17,12 +17,6 @@ from emulators.ports import LARGEST_OFFSET, SMALLEST_OFFSET, Ports, StackError, 
 GROUPS: dict[str, tuple[str, ...]] = {
     "e2e": ("tests/e2e/", "tests/stack/test_demo.py", "tests/stack/test_firebase_json.py"),
     "campaigns": ("tests/soak/", "tests/monitoring/", "tests/adopted/"),
-    # Two halves of about the same length: as one group they would run alone for minutes when all others have ended.
-    "web-banks": (
-        *("tests/web/test_duplicates.py", "tests/web/test_hard_moments.py", "tests/web/test_journey.py"),
-        *("tests/web/test_link_return.py", "tests/web/test_refusals.py", "tests/web/test_relink.py"),
-        "tests/web/test_relink_library.py",
-    ),
     "web": ("tests/web/",),
     "own-stacks": ("tests/stack/",),
     "store": ("tests/contract/", "tests/rules/"),
@@ -34,7 +28,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 AFTERWARDS = "tests/e2e/afterwards/"
 LATE = ("tests/web/test_large_history.py", AFTERWARDS)
 # Each of these groups has a full stack; AFTERWARDS runs once in each, and its tests end with the group's name.
-SEARCHED = ("e2e", "campaigns", "web-banks", "web")
+SEARCHED = ("e2e", "campaigns", "web")
 EMULATOR_FREE = tuple(
     f"tests/{name}/"
     for name in (

@@ -42,9 +42,6 @@ def test_test_belongs_to_the_group_of_its_folder_and_late_ones_run_last() -> Non
     assert group_of("tests/stack/test_demo.py::test_x") == "e2e"
     assert group_of("tests/stack/test_setup.py::test_x") == "own-stacks"
     assert group_of("tests/domain/test_secret.py::test_x") is None
-    assert group_of("tests/web/test_relink.py::test_x") == "web-banks"
-    assert group_of("tests/web/test_screens.py::test_x") == "web"
-    assert group_of("tests/e2e/afterwards/test_items.py::test_x[web-banks]") == "web-banks"
     assert group_of("tests/e2e/afterwards/test_items.py::test_x[web]") == "web"
     assert group_of("tests/e2e/afterwards/test_items.py::test_x[all]") == "e2e"
     ordered = [
