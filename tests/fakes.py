@@ -772,7 +772,13 @@ class FakeStore(FakeBalances):
 
     # -- AuditLog ----------------------------------------------------------------------------------------------------
     def write_down(self, entry: AuditEntry) -> None:
-        self.calls.around("audit.write_down", lambda: self._append([entry]))
+        def append() -> None:
+            try:
+                self._append([entry])
+            except Conflict:
+                raise Unavailable("busy", code="store_busy") from None
+
+        self.calls.around("audit.write_down", append)
 
     def unsigned(self, now: datetime, *, limit: int) -> list[str]:
         due = [u for u, chain in self.audit.items() if chain[-1].seq > self._signed(u) and self._first_new(u) <= now]

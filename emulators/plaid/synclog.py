@@ -73,7 +73,8 @@ class SyncLog:
 
     Two switches for behaviour that Plaid does not document: `name_unseen_removals` also lists a transaction in
     `removed` that was added and removed between two reads; `repeat_rows` sends every version of a row instead of only
-    the latest, so that one change set can contain a transaction more than once.
+    the latest, so that one change set can contain a transaction more than once. A removal is sent only if it is the
+    latest change: a page's lists would not tell whether the removal or a row came later.
 
     One fault: with `cursor_cycle`, a loop never ends. Every page has more, and after that many pages cursors repeat.
     """
@@ -204,7 +205,7 @@ class SyncLog:
 
     def _change_for(self, place: int, start: int, account_id: str | None) -> Change | None:
         """The change at this place, if a reader who started at `start` must receive it."""
-        if place in self._superseded and not self.repeat_rows:
+        if place in self._superseded and (not self.repeat_rows or self._row(place) is None):
             return None
         if account_id is not None and self._account_id(place) != account_id:
             return None

@@ -5,6 +5,7 @@
      │                   ├─surplus───> answered: no connection ──removed──> done
      │                   └─abandoned─> answered: no connection ──(the item is removed)──> deleted
      ├──held_by─> answered: the item's connection, or that it is another user's; the token is discarded
+     ├──erased──> answered: no connection; the working call removes its item and deletes the intent, or it is lost
      └──lost──> answered: no connection; the process may have died with the only copy of a token
 
 An intent is stored before the call to Plaid, so every exchanged token leaves a trace. `due_at` is when the sweep must
@@ -29,6 +30,7 @@ SWEPT_AGAIN_AFTER = timedelta(minutes=10)  # less than the scheduler's interval 
 _NOTHING = "nothing_came_of_it"
 _SURPLUS = "too_many_connections"
 _NOT_REPLACED = "connection_not_replaceable"
+_ERASED = "erased"
 _ITEM_OF = "item_of"
 
 
@@ -65,7 +67,11 @@ class Intent:
 
     def is_free(self, now: datetime) -> bool:
         """Whether a call may take over the exchange: its owner released it or died."""
-        return self.answer is None and (not self.attempt or now - self.created_at > grace_periods.EXCHANGE)
+        return self.answer is None and not self.may_be_running(now)
+
+    def may_be_running(self, now: datetime) -> bool:
+        """Whether the call that owns the exchange may still be working."""
+        return bool(self.attempt) and now - self.created_at <= grace_periods.EXCHANGE
 
     @property
     def came_to_nothing(self) -> bool:
@@ -135,6 +141,15 @@ class Intent:
     def not_replaced(self, *, now: datetime) -> Self:
         """The connection to be replaced has none of the item's accounts; this call or the sweep removes the item."""
         return replace(self, answer={_NOTHING: _NOT_REPLACED}, due_at=now + grace_periods.EXCHANGE)
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether its user's data was erased before the exchange had a result."""
+        return (self.answer or {}).get(_NOTHING) == _ERASED
+
+    def erased(self) -> Self:
+        """The user's data is erased: the working call can store nothing any more. If it dies, the sweep reports it."""
+        return replace(self, answer={_NOTHING: _ERASED}, due_at=self.created_at + grace_periods.EXCHANGE)
 
     def held_by(self, holder: ItemHolder) -> Self:
         """The item belongs to another connection, which is the answer; the token is discarded."""

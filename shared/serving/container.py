@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from shared.usecases.items.refresh_item_status import ItemStatusRefresh
     from shared.usecases.linking.connection_cap import ConnectionCap
     from shared.usecases.measure_health import MeasureHealth
+    from shared.usecases.report_lost_exchange import ReportLostExchange
     from shared.usecases.send_push import SendPush
     from shared.usecases.sync.refresh_transactions import TransactionsRefresh
     from shared.usecases.sync.request_sync import SyncRequests
@@ -70,6 +71,13 @@ def item_ownership() -> "ItemOwnership":
     from shared.usecases.item_ownership import ItemOwnership
 
     return ItemOwnership(items=items(), connections=connections(), plaid=plaid(), clock=clock())
+
+
+def report_lost_exchange() -> "ReportLostExchange":
+    """Reports exchanges whose token may be lost."""
+    from shared.usecases.report_lost_exchange import ReportLostExchange
+
+    return ReportLostExchange(intents=intents(), profiles=profiles(), clock=clock())
 
 
 @once

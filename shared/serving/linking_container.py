@@ -193,6 +193,6 @@ def sweep_exchanges() -> "SweepExchanges":
         intents=container.intents(),
         ownership=container.item_ownership(),
         vault=container.vault(),
-        profiles=container.profiles(),
+        report_lost=container.report_lost_exchange(),
         clock=container.clock(),
     )

@@ -67,6 +67,7 @@ def eraser() -> "Eraser":
         connection_data=container.connection_data(),
         erasures=container.erasures(),
         profiles=container.profiles(),
+        report_lost=container.report_lost_exchange(),
         tasks=container.tasks(),
         clock=container.clock(),
     )

@@ -16,7 +16,7 @@ from shared.adapters.firestore.commit import Batch
 from shared.adapters.vault.audit_signer import TinkSigner, new_keyset
 from shared.domain.audit import Actor, AuditAction, AuditEntry, AuditHead
 from shared.domain.audit_chain import Checkpoint
-from shared.domain.errors import Conflict
+from shared.domain.errors import Conflict, Unavailable
 from shared.ports import AuditLog
 from shared.usecases.audit.check_audit import CheckAudit
 from shared.usecases.audit.drop_audit import DropAudit
@@ -163,6 +163,8 @@ def test_log_with_a_restored_head_refuses_entries_until_it_continues_after_its_l
     world.audit.move_end(user, first.head(), expected=world.audit.head(user)[1])
     with pytest.raises(Conflict):
         world.write(user, 1)
+    with pytest.raises(Unavailable):
+        world.audit.write_down(entry(user))
     assert world.check(user)[1] == [
         "entry 2: is beyond the end of the chain",
         "entry 3: is beyond the end of the chain",

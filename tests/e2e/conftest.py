@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import httpx
 import pytest
 
@@ -23,7 +21,7 @@ def bank(stack: Stack, http: httpx.Client) -> Bank:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each test a generous timeout: a hanging test fails in the end, but a busy machine fails none."""
     for item in items:
-        if Path(__file__).parent in item.path.parents and not item.get_closest_marker("timeout"):
+        if item.nodeid.startswith("tests/e2e/") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(300))
 
 

@@ -34,13 +34,17 @@ def logged() -> Iterator[tuple[str, set[str]]]:
                     yield event, {keyword.arg for keyword in node.keywords if keyword.arg}
 
 
-EVENTS: dict[str, set[str]] = {}
-for _event, _fields in logged():
-    EVENTS[_event] = EVENTS.get(_event, set()) | _fields
-# Fields that are passed to the log as a mapping are those of shared/contract/log_events.py.
-for _event, _promise in KEY_EVENTS.items():
-    EVENTS[_event] |= {*_promise.fields, "function"}
-EVENTS["connections.health"] |= HEALTH.figures().keys()
+@pytest.fixture(scope="module")
+def events() -> dict[str, set[str]]:
+    """The fields of each event."""
+    found: dict[str, set[str]] = {}
+    for event, fields in logged():
+        found[event] = found.get(event, set()) | fields
+    # Fields that are passed to the log as a mapping are those of shared/contract/log_events.py.
+    for event, promise in KEY_EVENTS.items():
+        found[event] |= {*promise.fields, "function"}
+    found["connections.health"] |= HEALTH.figures().keys()
+    return found
 
 
 def events_of(metric: dict[str, Any]) -> list[str]:
@@ -54,11 +58,11 @@ def fields_of(metric: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_metrics_count_events_and_fields_that_the_code_logs(name: str) -> None:
+def test_metrics_count_events_and_fields_that_the_code_logs(name: str, events: dict[str, set[str]]) -> None:
     metric = METRICS[name]
     for event in events_of(metric):
-        assert event in EVENTS, f"nothing logs {event}"
-        assert fields_of(metric) - OF_THE_LOG <= EVENTS[event]
+        assert event in events, f"nothing logs {event}"
+        assert fields_of(metric) - OF_THE_LOG <= events[event]
 
 
 @pytest.mark.parametrize("name", METRICS)

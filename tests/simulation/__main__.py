@@ -47,6 +47,8 @@ def main() -> int:
     for result in _results(given.seed, given.years, jobs=given.jobs):
         results.append(result)
         years += result.scenario.user_years
+        if result.violations:  # at once: others may take an hour
+            _say(f"seed {result.scenario.seed}: {result.violations[0]}")
         _progress(years, given.years, results, began)
     _say("")
     return _report(results, began=began)

@@ -267,8 +267,10 @@ class Backend:
     def _container(self) -> dict[str, Any]:
         values = self.adapters()
         made: dict[str, Any] = {name: functools.partial(returned, value) for name, value in values.items()}
-        cached = ("item_ownership", "transactions_refresh", "connection_cap", "status_events", "item_status_refresh")
-        return made | {name: once(getattr(container, name).__wrapped__) for name in cached}
+        # What the container itself keeps for the life of a process must not outlive this world.
+        kept = {name: make for name, make in vars(container).items() if hasattr(make, "__wrapped__")}
+        own = {name: make for name, make in kept.items() if make.__module__ == container.__name__}
+        return made | {name: once(make.__wrapped__) for name, make in own.items()}
 
     def _process_patches(self) -> list[tuple[Any, str, Any]]:
         loop, chance = self.loop, self.random

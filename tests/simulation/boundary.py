@@ -118,7 +118,6 @@ class Boundary:
         counts: The calls so far, by name.
         log: A digest of everything that happened, in order; `lines` keeps the text if it is wanted.
         google_failed_at: When a service of Google last failed, in virtual microseconds.
-        exchanges_failed: How often one failed during an exchange.
         rotation_failed_at: When one failed during a rotation.
     """
 
@@ -129,7 +128,6 @@ class Boundary:
     log: Any = field(default_factory=hashlib.sha256)
     lines: list[str] | None = None
     google_failed_at: int = -(10**15)  # when a service of Google last failed
-    exchanges_failed: int = 0  # how often a service failed during an exchange
     rotation_failed_at: int = -(10**15)  # when a rotation last failed, which may have lost its new token
 
     def note(self, text: str) -> None:
@@ -167,8 +165,6 @@ class Boundary:
             self.google_failed_at = self.loop.microseconds
             if process.name.startswith("rotatetoken"):
                 self.rotation_failed_at = self.loop.microseconds
-            if process.name.startswith("exchange"):
-                self.exchanges_failed += 1
         low, high = SLOW.get(name.partition(".")[0], QUICK)
         seconds = low + (high - low) * self.random.random()
         self.loop.sleep(_slowness(name) if fault is not None and fault.mode is Mode.SLOW else seconds / 2)

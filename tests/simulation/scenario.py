@@ -80,8 +80,9 @@ class Scenario:
 
 
 def is_quiet(at: int) -> bool:
-    """Whether nothing happens at this time."""
-    return at % (QUIET_EVERY + QUIET_FOR) >= QUIET_EVERY
+    """Whether nothing happens at this time: in a quiet time, or in its last second, when the world is checked."""
+    since = at % (QUIET_EVERY + QUIET_FOR)
+    return since >= QUIET_EVERY or (since == 0 and at > 0)
 
 
 def next_quiet(at: int) -> int:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.simulation.actions import WEIGHTS
 from tests.simulation.mutations import Mutation, Patch, mutations
-from tests.simulation.mutations.__main__ import BEGIN, END, PAGE
+from tests.simulation.mutations.__main__ import BEGIN, END, PAGE, write_table
+from tests.simulation.mutations.search import Finding
 from tests.simulation.run import run
 from tests.simulation.scenario import write
 from tests.simulation.test_simulation import SEEDS
@@ -62,3 +64,16 @@ def test_the_page_lists_every_mutation() -> None:
     rows = [line.split("|") for line in table.splitlines() if line.startswith("| `")]
     assert {row[1].strip(" `"): row[2].strip() for row in rows} == {one.name: one.breaks for one in KNOWN.values()}
     assert len(rows) >= 25
+
+
+def test_a_search_for_some_mutations_keeps_the_other_rows(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"Before.\n{BEGIN}\n{END}\nAfter.\n", encoding="utf-8")
+    write_table(page, {"b": Finding("b", "B.", 50.0), "a": Finding("a", "A.", 1.0, 7, "x | y")}, order=["a", "b"])
+    write_table(page, {"b": Finding("b", "B.", 2.0, 8, "z")}, order=["a", "b"])
+    lines = page.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.startswith("| `")] == [
+        "| `a` | A. | 1.0 user-years | `x \\| y` |",
+        "| `b` | B. | 2.0 user-years | `z` |",
+    ]
+    assert (lines[0], lines[-1]) == ("Before.", "After.")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.simulation.actions import ACTIONS, WEIGHTS
 from tests.simulation.run import run
-from tests.simulation.scenario import QUIET_EVERY, Event, Scenario, is_quiet, write
+from tests.simulation.scenario import QUIET_EVERY, QUIET_FOR, Event, Scenario, is_quiet, write
 
 ROOT = Path(__file__).parents[2]
 SEEDS = (1, 11)
@@ -55,4 +55,5 @@ def test_nothing_happens_in_quiet_times_and_every_action_happens_at_some_time() 
     assert {event.action for scenario in scenarios for event in scenario.events} == set(ACTIONS)
     assert not any(is_quiet(event.at) for scenario in scenarios for event in scenario.events)
     assert is_quiet(QUIET_EVERY + 1)
+    assert is_quiet(QUIET_EVERY + QUIET_FOR)  # when the world is checked
     assert min([Event(2, "b", 0, 0), Event(1, "c", 0, 0)]).action == "c"

@@ -84,6 +84,8 @@ class World:
         self.schedule_stops_until = 0
         self.daily_stops_until = 0
         self.asked_removals: dict[str, str] = {}  # item: why it may be removed
+        self.endless_until: dict[str, int] = {}  # item: until when its pages have no end, in virtual microseconds
+        self.unreported_updates: set[str] = set()  # items whose update mode no app has reported
         self.dead_items: dict[str, str] = {}  # item: why no login repairs it
 
     # -- Time --------------------------------------------------------------------------------------------------------

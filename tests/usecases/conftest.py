@@ -47,6 +47,7 @@ from shared.usecases.removal.remove_connection import ConnectionRemover
 from shared.usecases.removal.remove_item import ItemRemover
 from shared.usecases.removal.sweep_history_moves import SweepHistoryMoves
 from shared.usecases.removal.sweep_removals import SweepRemovals
+from shared.usecases.report_lost_exchange import ReportLostExchange
 from shared.usecases.sync.pause_syncs import SyncPauses
 from shared.usecases.sync.record_balances import BalanceHistory
 from shared.usecases.sync.refresh_transactions import TransactionsRefresh
@@ -147,6 +148,7 @@ class World:
             connection_data=connection_data,
             erasures=self.erasures,
             profiles=self.profiles,
+            report_lost=ReportLostExchange(intents=self.intents, profiles=self.profiles, clock=self.clock),
             tasks=self.queue,
             clock=self.clock,
         )
@@ -315,7 +317,7 @@ class World:
             token=self.vault.seal(Secret(f"token-{name}"), app_user_id=owner, connection_id=name),
             accounts=[],
             state=SyncState.new(connection_id=name, app_user_id=owner, now=now, source=item.institution_id),
-            settles=(intent, version),
+            settles=(intent.connected({"connection_id": name}), version),
             audit=AuditEntry(
                 app_user_id=owner,
                 connection_id=name,

@@ -96,7 +96,11 @@ def tried(world: World, token: str = "public-1", *, allow_duplicate: bool = Fals
 def sweep(world: World) -> Swept:
     """One sweep."""
     return SweepExchanges(
-        intents=world.intents, ownership=world.ownership, vault=world.vault, profiles=world.profiles, clock=world.clock
+        intents=world.intents,
+        ownership=world.ownership,
+        vault=world.vault,
+        report_lost=world.eraser.report_lost,
+        clock=world.clock,
     )()
 
 

@@ -195,7 +195,15 @@ class ClaimedIntent:
         try:
             self.intents.forget(self.intent.intent_id, expected=self.version)
         except Conflict:
+            self._forget_erased()
             raise in_progress() from None
+
+    def _forget_erased(self) -> None:
+        """Deletes the intent if an erasure waits for this call's end: it would otherwise be reported as lost."""
+        found = self.intents.find(self.intent.intent_id)
+        if found is not None and found[0].is_erased and found[0].attempt == self.attempt:
+            with suppress(Conflict):
+                self.intents.forget(self.intent.intent_id, expected=found[1])
 
     def forget_if_possible(self) -> None:
         """Deletes the intent; after a failure the sweep handles it."""

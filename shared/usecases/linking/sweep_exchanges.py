@@ -9,16 +9,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.credentials import is_lost, may_be_our_keys, unless_our_keys
 from shared.domain.errors import BankError, Conflict, ErrorClass, ProviderError, ServiceError, Unavailable
 from shared.domain.exchange import Intent
 from shared.domain.item import ItemHeld
-from shared.domain.link import usable_language
-from shared.domain.notification import NotificationKind, notification
 from shared.log import log
-from shared.ports import Clock, Intents, Profiles, Vault, Version
+from shared.ports import Clock, Intents, Vault, Version
 from shared.usecases.item_ownership import ItemOwnership
+from shared.usecases.report_lost_exchange import ReportLostExchange, lost_entry
 
 MAX_INTENTS = 200  # per run; the next run handles the rest
 TIME = timedelta(minutes=2)  # of a run: while Plaid does not answer, each call takes half a minute to time out
@@ -40,7 +38,7 @@ class SweepExchanges:
     intents: Intents
     ownership: ItemOwnership
     vault: Vault
-    profiles: Profiles
+    report_lost: ReportLostExchange
     clock: Clock
 
     def __call__(self) -> Swept:
@@ -62,14 +60,15 @@ class SweepExchanges:
         """Ends one exchange, and returns the outcome."""
         try:
             if intent.access_token is None:
-                return self._report(intent, version)
+                self.report_lost(intent, version)
+                return "lost"
             return self._undo(intent, version)
         except Conflict:
             self._postpone(intent)  # no-op if the client resumed it; otherwise the commit may fail again and again
             return "left to its caller"
         except BankError as error:
             passes = isinstance(error, Unavailable) or (
-                isinstance(error, ServiceError) and error.error_class is ErrorClass.TRANSIENT
+                isinstance(error, ServiceError) and error.error_class in (ErrorClass.TRANSIENT, ErrorClass.USER)
             )
             report = log.warning if passes else log.error  # an operator must handle an item that cannot be removed
             report("intent.postponed", intent_id=intent.intent_id, item_id=intent.item_id, code=error.code)
@@ -77,20 +76,6 @@ class SweepExchanges:
             log.exception("intent.skipped", intent_id=intent.intent_id)
         self._postpone(intent)
         return "postponed"
-
-    def _report(self, intent: Intent, version: Version) -> str:
-        """Reports an exchange whose token may be lost. Logs first, then settles: better twice than never."""
-        log.error("exchange.lost", intent_id=intent.intent_id, app_user_id=intent.app_user_id)
-        message = notification(
-            NotificationKind.LINK_AGAIN,
-            event_id=intent.connection_id,
-            connection_id=intent.connection_id,
-            bank=None,
-            language=usable_language(self.profiles.find(intent.app_user_id).language),
-            now=self.clock.now(),
-        )
-        self.intents.update(intent.lost(), expected=version, audit=self._entry(intent, "lost"), tells=message)
-        return "lost"
 
     def _undo(self, intent: Intent, version: Version) -> str:
         """Removes the item and deletes the intent's token. An item that belongs to another connection stays."""
@@ -112,7 +97,9 @@ class SweepExchanges:
         self.ownership.claim(intent.holder())
         if intent.answer is None:
             claimed = intent.abandoned(now=now)
-            version = self.intents.update(claimed, expected=version, audit=self._entry(intent, "abandoned"))
+            version = self.intents.update(
+                claimed, expected=version, audit=lost_entry(intent, "abandoned", clock=self.clock)
+            )
         else:
             claimed = intent.postponed(now=now)
             version = self.intents.update(claimed, expected=version)
@@ -147,12 +134,3 @@ class SweepExchanges:
             now = self.clock.now()
             if found is not None and found[0].due_at is not None and found[0].due_at <= now:
                 self.intents.update(found[0].postponed(now=now), expected=found[1])
-
-    def _entry(self, intent: Intent, reason: str) -> AuditEntry:
-        return AuditEntry(
-            app_user_id=intent.app_user_id,
-            action=AuditAction.LINK_LOST,
-            actor=Actor.BACKEND,
-            details={"reason": reason, "intent_id": intent.intent_id},
-            at=self.clock.now(),
-        )

@@ -32,6 +32,7 @@ from shared.ports.compare_and_set import retry_on_conflict
 from shared.usecases.enqueue import enqueue_erasure, enqueue_removal
 from shared.usecases.mark_duplicates import settle_duplicates
 from shared.usecases.removal.remove_connection import ConnectionRemover
+from shared.usecases.report_lost_exchange import ReportLostExchange
 
 MAX_TRIES = 20  # of a compare-and-set against other audit entries of the user
 REMOVED_AT_ONCE = 100  # connections that are removed before the caller is answered; no user has more
@@ -48,6 +49,7 @@ class Eraser:
     connection_data: ConnectionData
     erasures: Erasures
     profiles: Profiles
+    report_lost: ReportLostExchange
     tasks: Tasks
     clock: Clock
 
@@ -117,7 +119,7 @@ class Eraser:
         if not settle_duplicates(app_user_id, connections=self.connections):  # of connections created since
             raise Conflict
         now = self.clock.now()
-        if self._old_connections(erasure) or self.removals.of_user(app_user_id):
+        if self._old_connections(erasure) or self._old_exchanges(erasure) or self.removals.of_user(app_user_id):
             self.erasures.update(erasure.postponed(now=now), expected=version)
             return
         self.erasures.finish(erasure, expected=version, audit=erasure.finished(now=now))
@@ -143,23 +145,35 @@ class Eraser:
             self.connection_remover.begin(connection, reason=erasure.reason, by=erasure.by)
 
     def _end_exchanges(self, erasure: Erasure) -> None:
-        """Ends unfinished exchanges. A call that is still in progress finds its intent deleted, and rolls back."""
-        for intent, version in self.intents.of_user(erasure.app_user_id):
-            if intent.created_at <= erasure.before:
-                self._end_exchange(intent, version, trace=erasure.trace)
+        """Ends unfinished exchanges. A call that is still in progress cannot store its token, and rolls back."""
+        for intent, version in self._old_exchanges(erasure):
+            self._end_exchange(intent, version, trace=erasure.trace)
+
+    def _old_exchanges(self, erasure: Erasure) -> list[tuple[Intent, Version]]:
+        return [found for found in self.intents.of_user(erasure.app_user_id) if found[0].created_at <= erasure.before]
 
     def _end_exchange(self, intent: Intent, version: Version, *, trace: str | None) -> None:
-        """Deletes the intent, and moves its token, if any, into a tombstone.
+        """Moves the intent's token, if any, into a tombstone; deletes the intent, unless its call may be working.
 
         Raises:
             Conflict: Another call is processing the exchange: try again.
         """
         if intent.access_token is None:
-            self.intents.forget(intent.intent_id, expected=version)
+            self._end_exchange_without_token(intent, version)
             return
         removal = Removal.of_exchange(intent, now=self.clock.now(), trace=trace)
         self.removals.begin_exchange(removal, (intent, version), audit=removal.started(by=Actor.BACKEND))
         enqueue_removal(self.tasks, removal)
+
+    def _end_exchange_without_token(self, intent: Intent, version: Version) -> None:
+        """Deletes the intent. One without a result is reported first, as its token may be lost if its call has died."""
+        if intent.answer is None or intent.is_erased:
+            if intent.may_be_running(self.clock.now()):
+                if not intent.is_erased:
+                    self.intents.update(intent.erased(), expected=version)
+                return
+            version = self.report_lost(intent.erased(), version)
+        self.intents.forget(intent.intent_id, expected=version)
 
 
 def due_step(erasure: Erasure) -> str:

@@ -41,18 +41,23 @@ class ItemRemover:
             Unavailable: The store did not answer, or the removal is busy: deliver again.
         """
         outcomes: dict[str, RemovalOutcome] = {}
+        tried: list[Removal] = []
         busy = Unavailable("the removal is busy", code="connection_busy", retry_after_seconds=1)
         with log.bound(connection_id=connection_id):
-            retry_on_conflict(lambda: self._advance(connection_id, outcomes), tries=MAX_TRIES, busy=busy)
+            retry_on_conflict(lambda: self._advance(connection_id, outcomes, tried), tries=MAX_TRIES, busy=busy)
 
-    def _advance(self, connection_id: str, outcomes: dict[str, RemovalOutcome]) -> None:
+    def _advance(self, connection_id: str, outcomes: dict[str, RemovalOutcome], tried: list[Removal]) -> None:
         """Runs all steps that are left. `outcomes` holds, by sealed token, the removals that succeeded already.
+
+        `tried` holds the removals for which this delivery has become the holder of the item.
 
         Raises:
             Conflict: Another writer was faster.
         """
         found = self.removals.find(connection_id)
         if found is None:
+            for removal in tried:  # another delivery was faster, and its last commit may have come before our claim
+                self.ownership.release_if_possible(removal.holder())
             return
         removal, version = self.removals.take_credentials(found[0], expected=found[1])
         if not removal.purged:
@@ -62,6 +67,7 @@ class ItemRemover:
             log.info("removal.purged", reason=removal.reason)
         key = removal.access_token.ciphertext if removal.access_token else ""
         if key not in outcomes:
+            tried.append(removal)
             outcome = self._try_to_remove(removal, version)
             if outcome is None:
                 return

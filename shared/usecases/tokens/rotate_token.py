@@ -130,7 +130,8 @@ class TokenRotation:
             after = rotation.begun.given_up()
         else:
             # If Plaid does not know the token at the first try, the next sync decides: wrong API keys look the same.
-            (log.warning if error.error_class is ErrorClass.TRANSIENT else log.error)("rotation.refused", **about)
+            report = log.warning if error.error_class in (ErrorClass.TRANSIENT, ErrorClass.USER) else log.error
+            report("rotation.refused", **about)
             after = rotation.begun.refused(now=self.clock.now())
         try:
             self.credentials.save(after, expected=rotation.version)

@@ -101,6 +101,7 @@ def _restore(world: World, backup: Backup) -> None:
     backend.close()
     world.schedule_stops_until = world.daily_stops_until = world.loop.microseconds + round(10 * DAY * MICROSECONDS)
     world.loop.sleep(DRAINED_AFTER)
+    _remember_replacements(world)
     backup.put_back()
     for person in [*world.people, *world.former]:
         _expect_again(person, backup.people.get(person.uid, Person(person.uid)))
@@ -112,6 +113,14 @@ def _restore(world: World, backup: Backup) -> None:
     _settle_what_the_store_cannot_know(world, backup)
     persist(world, "resume --all")
     persist(world, "reencrypt")
+
+
+def _remember_replacements(world: World) -> None:
+    """Replaced connections return with the backup, but not their items, nor the audit entries that say why."""
+    replaced = world.replaced()
+    for item in world.plaid.items():
+        if item.removed and world.backend.was_connected.get(item.item_id) in replaced:
+            world.asked_removals.setdefault(item.item_id, "its connection was replaced before a restore")
 
 
 def _reconcile(world: World) -> None:

@@ -106,7 +106,9 @@ def endless_pages(world: World, event: Event) -> None:
         item.log.cursor_cycle = 0
 
     world.plaid.control(control.change_sync, item, cursor_cycle=chance.choice((1, 3, 20)))
-    world.loop.after(chance.choice((600, 7_200, 86_400)), end)
+    lasts = chance.choice((600, 7_200, 86_400))
+    world.loop.after(lasts, end)
+    world.endless_until[item.item_id] = world.loop.microseconds + lasts * MICROSECONDS
     if item.error is None and not item.removed:
         world.plaid.world.announce_sync(item)
 

@@ -211,7 +211,10 @@ def handed_over(done: Done, chance: random.Random) -> dict[str, Any]:
     metadata = done["metadata"]
     body = {"public_token": done["public_token"]}
     if chance.random() < 0.9:
-        accounts = [{k: a[k] for k in ("id", "name", "mask", "type", "subtype")} for a in metadata["accounts"]]
+        kept = ["id", "mask", "type", "subtype"]
+        if chance.random() < 0.9:  # some SDKs send no names
+            kept.append("name")
+        accounts = [{key: account[key] for key in kept} for account in metadata["accounts"]]
         body |= {"institution": metadata["institution"], "accounts": accounts}
     return body | ({"link_token": done["link_token"]} if chance.random() < 0.3 else {})
 
@@ -245,6 +248,8 @@ def exchange(
     answer = ask(world, person, *EXCHANGE, body=body, tries=tries, patience=patience)
     if succeeded(answer):
         is_connected(world, done)
+    if code_of(answer) == "invalid_input":  # metadata are only hints
+        world.violated(f"an exchange was refused because of its metadata: {sorted(body)}")
     return answer
 
 
@@ -258,6 +263,14 @@ def exchange_or_insist(world: World, person: Person, done: Done, chance: random.
 def succeeded(answer: Answer) -> bool:
     """Whether the app got what it asked for."""
     return answer is not None and answer[0] < 300
+
+
+def code_of(answer: Answer) -> str | None:
+    """The code of the error that the app got."""
+    if answer is None or answer[0] < 400 or not isinstance(answer[1], dict):
+        return None
+    details = answer[1]["error"].get("details") or {}
+    return str(details.get("code"))
 
 
 @action("link", per_year=5)

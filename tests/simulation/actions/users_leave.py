@@ -117,7 +117,11 @@ def revoke_account(world: World, event: Event) -> None:
     item = known_item(world, person, event)
     if item is None or len(item.accounts) < 2:
         return
+    used = {row.account_id for row in item.log.current()}  # see banks_accounts.py: a sync names no others
     before = [account.account_id for account in item.accounts]
+    revoked = [account_id for account_id in before if account_id in used]
+    if not revoked:
+        return
     announce = chance.random() < 0.7
-    world.plaid.control(control.change_accounts, item, revoke=[chance.choice(before)], announce=announce)
+    world.plaid.control(control.change_accounts, item, revoke=[chance.choice(revoked)], announce=announce)
     stopped_sharing(world, person, item, before)

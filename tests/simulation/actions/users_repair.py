@@ -32,7 +32,9 @@ COUNTRIES: tuple[object, ...] = (["US"], ["US", "CA"], ["GB"], "US", [], [1], No
 def reconnected(world: World, person: Person, connection: BankConnection) -> None:
     """The app reports that update mode succeeded."""
     path = f"{CONNECTIONS}/{connection.connection_id}/reconnected"
-    ask(world, person, "reconnect_connection", "POST", path, body={}, tries=3)
+    answer = ask(world, person, "reconnect_connection", "POST", path, body={}, tries=3)
+    if answer is not None and succeeded(answer):
+        world.unreported_updates.discard(connection.item_id)
 
 
 def update(world: World, person: Person, connection: BankConnection, chance: random.Random, **fields: Any) -> None:
@@ -41,12 +43,16 @@ def update(world: World, person: Person, connection: BankConnection, chance: ran
     done = in_link(world, person, token, chance, login(person, chance)) if token else None
     if done is None:
         return
+    world.unreported_updates.add(connection.item_id)
     after = chance.choice(("reconnect", "reconnect", "reconnect", "reconnect", "exchange", "both", "neither"))
     if after in ("exchange", "both"):
         answer = exchange(world, person, done, chance)
-        if answer is not None and succeeded(answer) and answer[1]["connection_id"] != connection.connection_id:
-            other = answer[1]["connection_id"]
-            world.violated(f"the exchange after updating {connection.connection_id} answered with {other}")
+        if answer is not None and answer[0] == 409 and connection.connection_id in world.backend.store.connections:
+            world.violated(f"the exchange after updating {connection.connection_id} was refused as a duplicate")
+        if answer is not None and succeeded(answer):
+            world.unreported_updates.discard(connection.item_id)
+            if (other := answer[1]["connection_id"]) != connection.connection_id:
+                world.violated(f"the exchange after updating {connection.connection_id} answered with {other}")
     if after in ("reconnect", "both"):
         reconnected(world, person, connection)
 

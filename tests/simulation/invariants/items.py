@@ -38,10 +38,6 @@ def _each_has_an_owner(world: World) -> None:
             entry.action is AuditAction.LINK_LOST or entry.details.get("item") == RemovalOutcome.LOST
             for entry in store.audit.get(person.uid, [])
         )
-        # Known gap: an erasure deletes the intent of a running exchange. If that exchange dies before it can roll back,
-        # no intent is left that would report it.
-        if any(entry.action is AuditAction.ERASURE_STARTED for entry in store.audit.get(person.uid, [])):
-            reported += world.boundary.exchanges_failed
         lost = [item for item in world.items_of(person) if item.access_token is not None and item.item_id not in known]
         if len(lost) > reported:
             world.violated(

@@ -14,8 +14,10 @@ WRITES = ("save", "update", "create", "begin", "finish", "settle", "record", "de
 
 
 def _is_late(world: World, item_id: str) -> bool:
-    """Whether the history of a connected item has not come for days."""
+    """Whether the history of a connected item has not come for days, and its pages had an end today."""
     item = world.plaid.world.items[item_id]
+    if world.endless_until.get(item_id, 0) > world.loop.microseconds - DAY:
+        return False
     ages = (world.loop.now() - c.created_at for c in world.backend.store.connections.values() if c.item_id == item_id)
     return item.history_stops_at is not None and any(age > LATE for age in ages)
 

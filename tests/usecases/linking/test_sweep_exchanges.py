@@ -276,7 +276,10 @@ def test_sweep_ends_before_its_deadline_and_the_next_one_continues(world: World)
     assert [sweep(world).removed for _ in range(3)] == [3, 3, 0]
 
 
-@pytest.mark.parametrize(("fault", "level"), [(ErrorClass.TRANSIENT, "WARNING"), (ErrorClass.CONFIGURATION, "ERROR")])
+@pytest.mark.parametrize(
+    ("fault", "level"),
+    [(ErrorClass.TRANSIENT, "WARNING"), (ErrorClass.USER, "WARNING"), (ErrorClass.CONFIGURATION, "ERROR")],
+)
 def test_item_that_cannot_be_removed_is_reported_to_operators(
     world: World, caplog: pytest.LogCaptureFixture, fault: ErrorClass, level: str
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,8 +14,9 @@ from shared.domain.exchange import Intent
 from shared.domain.notification import NotificationKind, notification
 from shared.domain.removal import RemovalReason
 from shared.domain.secret import Secret
-from tests.fakes import problem, row
+from tests.fakes import Crash, problem, row
 from tests.usecases.conftest import ALICE, World
+from tests.usecases.linking_ground import sweep
 from tests.usecases.removal.removal_ground import exchange, rows
 
 DOWN = problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR")
@@ -211,6 +213,75 @@ def test_exchange_interleaved_with_an_erasure_is_complete_or_rolled_back() -> No
             assert held == [], at
             assert world.store.connections == {}, at
             assert world.plaid.removed == (["item-1"] if exchanged else []), at
+
+
+def steps_of_an_exchange() -> int:
+    world = World()
+    world.plaid.new_item("1").add(row("t1"))
+    exchange(world, "public-1")
+    return len(world.calls.log)
+
+
+def erased_during_exchange(*, erased_at: int, dies_at: int | None = None) -> World:
+    """An erasure before one outside call of an exchange, whose process may die before the same call or a later one."""
+    world = World()
+    world.plaid.new_item("1").add(row("t1"))
+    step, erasing = -1, False
+
+    def before(_: str) -> None:
+        nonlocal step, erasing
+        if erasing:
+            return
+        step += 1
+        if step == erased_at:
+            erasing = True
+            erase(world)
+            erasing = False
+        if step == dies_at:
+            world.calls.before = None
+            raise Crash
+
+    world.calls.before = before
+    with suppress(BankError, Crash):
+        exchange(world, "public-1")
+    world.calls.before = None
+    return world
+
+
+def test_exchange_that_dies_during_an_erasure_leaves_no_item_unreported() -> None:
+    steps = steps_of_an_exchange()
+    lost = 0
+    for erased_at in range(1, steps):
+        for dies_at in range(erased_at, steps + 8):
+            world = erased_during_exchange(erased_at=erased_at, dies_at=dies_at)
+            world.clean_up()
+            exists = "public-1" not in world.plaid.public_tokens and world.plaid.removed == []
+            reported = [e.details["reason"] for e in world.store.audit[ALICE] if e.action == "link_lost"]
+            if exists and not world.store.connections:
+                assert reported == ["lost"], (erased_at, dies_at)
+                lost += 1
+            assert not [line for line in left(world) if line.startswith("erasure")]
+    assert lost > 0
+
+
+def test_exchange_that_survives_an_erasure_is_not_reported_as_lost() -> None:
+    for erased_at in range(1, steps_of_an_exchange()):
+        world = erased_during_exchange(erased_at=erased_at)
+        world.clean_up()
+        assert "link_lost" not in world.audited(), erased_at
+        if not world.store.connections:
+            assert left(world) == [], erased_at
+        world.clock.move(timedelta(hours=1))
+        assert sweep(world).lost == 0, erased_at
+
+
+def test_lost_exchange_of_an_erased_user_is_reported_to_operators_alone() -> None:
+    world = erased_during_exchange(erased_at=3, dies_at=3)
+    began = world.clock.at
+    world.clean_up()
+    assert world.clock.at - began < timedelta(hours=1)
+    assert left(world) == []
+    assert world.store.notifications == {}
 
 
 # -- deleted owners --

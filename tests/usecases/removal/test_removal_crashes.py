@@ -94,7 +94,7 @@ def test_removal_interrupted_anywhere_completes(begin: Callable[[World], None], 
 @pytest.mark.parametrize("begin", [revoked_by_webhook, revoked_by_a_run])
 def test_removal_after_a_revocation_interrupted_anywhere_completes(begin: Callable[[World], None], where: str) -> None:
     for world, at in crashed(begin, where):
-        stays = {"connection", "state", "notification revoked", "notification first_sync_done"}
+        stays = {"connection", "state", "intent intent-1", "notification revoked", "notification first_sync_done"}
         left = {what for what in world.left_of("1") if not what.startswith(("delivery", "ended"))}
         assert left == stays, at
         assert world.audited()[1:] == ["status_changed", "removal_started", "removal_done"], at

@@ -13,6 +13,7 @@ from shared.domain.connection import Action, ItemStatus
 from shared.domain.credentials import LOST_CODE
 from shared.domain.errors import ErrorClass, InvalidArgument, NotFound, ProviderError, Unavailable
 from shared.domain.progress import SyncStatus
+from shared.domain.removal import RemovalReason
 from shared.ports import Delivery
 from tests.fakes import Crash, FakeItem, problem, row
 from tests.usecases.conftest import ALICE, World
@@ -372,3 +373,22 @@ def test_a_revoked_connection_can_be_removed(
     world.clean_up()
     assert world.left_of("1") == []
     assert world.plaid.removed == ["item-1"]
+
+
+def test_two_deliveries_of_one_removal_leave_no_holder_of_the_item(world: World) -> None:
+    """The slower one may claim the item after the faster one has deleted everything."""
+    world.connected("1", *rows(2))
+    world.connection_remover.begin(world.store.connections["1"], reason=RemovalReason.USER, by=Actor.USER)
+    entered = False
+
+    def before(name: str) -> None:
+        nonlocal entered
+        if name == "items.claim" and not entered:
+            entered = True
+            world.remover.resume("1")
+
+    world.calls.before = before
+    world.remover.resume("1")
+    assert entered
+    assert world.store.tombstones == {}
+    assert world.store.holders == {}

@@ -104,6 +104,17 @@ def test_refusal_clears_the_mark_and_is_retried_later(connected: World) -> None:
     assert stored(world) == "token-1+"
 
 
+def test_rotation_that_only_the_user_can_make_possible_alerts_nobody(
+    connected: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = connected
+    world.plaid.fail("invalidate", problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED"))
+    rotate(world)
+    (line,) = (record for record in caplog.records if record.message == "rotation.refused")
+    assert line.levelname == "WARNING"
+    assert works(world)
+
+
 def test_wrong_keys_change_no_connection(connected: World, caplog: pytest.LogCaptureFixture) -> None:
     world = connected
     world.plaid.fail("invalidate", problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN"))
