@@ -141,5 +141,15 @@ def identity_update(changed: dict[str, list[str]]) -> Json:
     return _body("IDENTITY", "DEFAULT_UPDATE", error=None, account_ids_with_updated_identity=changed)
 
 
+def status_alert(institution_id: str, success: float) -> Json:
+    """Source: plaid.com/docs/account/activity/#institution-status-alerts."""
+    return _body(
+        "DASHBOARD_CONFIGURED_ALERT",
+        "INSTITUTION_STATUS_ALERT_TRIGGERED",
+        institution_id=institution_id,
+        institution_overall_success_rate=success,
+    )
+
+
 def statements_refresh_complete(*, success: bool) -> Json:
     return _body("STATEMENTS", "STATEMENTS_REFRESH_COMPLETE", result="SUCCESS" if success else "FAILURE")

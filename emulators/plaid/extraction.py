@@ -61,13 +61,15 @@ def announce_history(world: World, item: Item) -> list[str]:
     other.unannounced.new_investment_transactions = other.unannounced.cancelled_investment_transactions = 0
     total = sum(len(account.investment_transactions) for account in item.accounts)
     body = announcements.investments_historical_update(total, 0)
-    wanted = PRODUCT_OF[INVESTMENT_TRANSACTIONS] in item.products
+    wanted = PRODUCT_OF[INVESTMENT_TRANSACTIONS] in item.products and not world.outages.silences(item)
     return [_code(body)] if wanted and world.webhooks.send(item, body) else []
 
 
 def announce(world: World, item: Item, *kinds: str, even_if_unchanged: bool = True) -> list[str]:
     """Sends the webhooks of these kinds of data, if the Item has their products; returns the codes that were sent."""
-    sent = []
+    sent: list[str] = []
+    if world.outages.silences(item):
+        return sent
     for kind in kinds:
         body, changed = _take(item, kind)
         if PRODUCT_OF[kind] == "investments" and changed:

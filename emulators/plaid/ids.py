@@ -42,6 +42,9 @@ class IdSource:
         """A key of 32 bytes; always the same one for a purpose."""
         return blake2b(self._secret, digest_size=32, person=purpose.encode()).digest()
 
+    def between(self, low: float, high: float) -> float:
+        return self._random.uniform(low, high)
+
     def chance(self, rate: float) -> bool:
         return self._random.random() < rate
 

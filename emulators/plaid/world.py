@@ -18,6 +18,7 @@ from emulators.plaid.ids import IdSource, well_formed
 from emulators.plaid.items import Item, Readiness
 from emulators.plaid.limits import Limits
 from emulators.plaid.linktokens import LinkToken, Session
+from emulators.plaid.outages import Outages
 from emulators.plaid.people import Login, open_bank
 from emulators.plaid.settings import Settings
 from emulators.plaid.signing import KeyRing
@@ -55,6 +56,7 @@ class World:
         self.link_tokens: dict[str, LinkToken] = {}
         self.link_sessions: dict[str, Session] = {}
         self.institution_health: dict[str, health.InstitutionHealth] = {}
+        self.outages = Outages(self)
         self.healthy_since = self.clock.now() - timedelta(days=2)
         self.changes = 0
         self.calls: Counter[str] = Counter()
@@ -71,6 +73,7 @@ class World:
         for known in (self.items, self.access_tokens, self.public_tokens, self.link_tokens, self.link_sessions):
             known.clear()
         self.institution_health.clear()
+        self.outages.forget()
         for counter in (self.calls, self.calls_of_item, self.errors):
             counter.clear()
 
@@ -106,6 +109,7 @@ class World:
         if unsupported := [product for product in products if not institution.supports(product)]:
             raise PlaidError("PRODUCTS_NOT_SUPPORTED", f"the institution does not support: {', '.join(unsupported)}")
         item_id = self.ids.opaque()
+        self.outages.check_login(institution_id, item_id)
         login = Login(username, password, item_id, self.clock.today(), days, institution.persistent_account_ids)
         portfolio = open_bank(login)
         return Item(
@@ -201,19 +205,20 @@ class World:
 
     def _can_extract(self, item: Item) -> bool:
         """Whether the Item can load history: its login works and its bank delivers. If not, loading restarts later."""
-        if item.error or item.revoked or item.removed or item.readiness is item.history_stops_at:
+        stopped = item.readiness is item.history_stops_at or self.outages.silences(item)
+        if item.error or item.revoked or item.removed or stopped:
             item.extraction_began = False
             return False
         return True
 
     def announce_sync(self, item: Item) -> None:
-        """Sends SYNC_UPDATES_AVAILABLE, but only after the first call of /transactions/sync."""
-        if item.sync_called:
+        """Sends SYNC_UPDATES_AVAILABLE, but only after the first call of /transactions/sync, and not in an outage."""
+        if item.sync_called and not self.outages.silences(item):
             self.webhooks.send(item, announcements.sync_updates_available(item.readiness))
 
     def announce_changes(self, item: Item, before: int, removed: list[str]) -> None:
-        """Sends the webhooks for changes to the log since its length was `before`; none if nothing changed."""
-        if len(item.log) == before:
+        """Sends the webhooks for changes to the log since its length was `before`, if any; none in an outage."""
+        if len(item.log) == before or self.outages.silences(item):
             return
         item.last_update = self.clock.now()
         self.announce_sync(item)

@@ -71,7 +71,7 @@ def test_an_outage_is_reported_from_the_moment_it_is_ordered_until_it_ends(sim: 
     sim.advance(60)
     sim.control(f"/institutions/{BANK}/health", success=0.2, parts=["transactions_updates"])
     assert status(sim)["transactions_updates"]["last_status_change"] == begun
-    sim.control(f"/institutions/{BANK}/health", success=0.97, refresh_interval="NORMAL")
+    sim.control(f"/institutions/{BANK}/health", success=0.97, refresh_interval="NORMAL", lag_seconds=0)
     assert {status(sim)[name]["status"] for name in UPDATES} == {"HEALTHY"}
     assert status(sim)["transactions_updates"]["last_status_change"] > begun
 
@@ -87,7 +87,7 @@ def test_an_outage_is_reported_from_the_moment_it_is_ordered_until_it_ends(sim: 
     ],
 )
 def test_status_follows_from_the_shares(sim: Sim, shares: Json, expected: str) -> None:
-    sim.control(f"/institutions/{BANK}/health", **shares)
+    sim.control(f"/institutions/{BANK}/health", **shares, parts=["item_logins"])
     assert status(sim)["item_logins"]["status"] == expected
 
 
@@ -101,7 +101,17 @@ def test_an_institution_with_too_few_requests_has_no_status(api: Api, sim: Sim) 
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"success": 2}, {"success": "much"}, {"refresh_interval": "NEVER"}, {"parts": ["income"]}, {"colour": 1}]
+    "wrong",
+    [
+        {"success": 2},
+        {"success": "much"},
+        {"refresh_interval": "NEVER"},
+        {"parts": ["income"]},
+        {"colour": 1},
+        {"scope": "all"},
+        {"connections": 2},
+        {"parts": [], "until": "now"},
+    ],
 )
 def test_wrong_orders_are_refused(sim: Sim, wrong: Json) -> None:
     answer = sim.http.post(f"{sim.url}/_sim/institutions/{BANK}/health", json=wrong)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulators.plaid import products
-from emulators.plaid.billing import used_by
+from emulators.plaid.billing import part_of, used_by
 from emulators.plaid.items import Item
 from emulators.plaid.world import World
 
@@ -35,8 +35,11 @@ class Call:
         """The Item, if its data is available. Like Plaid, it adds a product that the Item does not have yet."""
         item = self.world.item_by_token(self.fields["access_token"])
         item.check_healthy()
-        if product:
-            products.use(self.world, item, used_by(self.path, product))
+        used = used_by(self.path, product) if product else None
+        first = used is not None and part_of(used) not in {"transactions", *item.products}
+        self.world.outages.check_live(item, self.path, first=first)
+        if used:
+            products.use(self.world, item, used)
         return item
 
 

@@ -63,7 +63,7 @@ def refresh(call: Call) -> Json:
         gone = item.removed or item.revoked or world.items.get(item.item_id) is not item
         if gone:
             return
-        if success := not item.error:
+        if success := not (item.error or world.outages.silences(item)):
             item.statement_periods = [*extracted_periods(item), [first, last]]
         world.webhooks.send(item, announcements.statements_refresh_complete(success=success))
 
