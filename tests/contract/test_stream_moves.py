@@ -77,7 +77,11 @@ def begun(ports: Ports, names: tuple[str, str]) -> tuple[HistoryMove, Version]:
         created(ports.products, old, RECURRING),
         UpsertProductRows(RECURRING, (position("o1"), position("o2"))),
     )
-    write(ports.products, created(ports.products, new, RECURRING), UpsertProductRows(RECURRING, (position("n1"),)))
+    write(
+        ports.products,
+        created(ports.products, new, RECURRING),
+        UpsertProductRows(RECURRING, (position("n1", description="RENT"),)),
+    )
     ports.products.write_user(old, "o1", NOTE)
     move = HistoryMove.new(connection_id=new, from_connection_id=old, app_user_id="alice", asked=True, now=NOW)
     return move, ports.begin(move)
@@ -107,7 +111,7 @@ def test_a_note_moves_to_a_stream_of_the_new_connection(ports: Ports, names: tup
     assert not ports.moves.is_empty(old)
     ports.moves.transfer(move, expected=version, steps=steps, product=touched(ports, new))
     assert users(ports, new) == {"n1": NOTE}
-    assert (ports.products.row(new, RECURRING, "n1") or {})["quantity"] == "1.5"
+    assert (ports.products.row(new, RECURRING, "n1") or {})["description"] == "RENT"
     assert ports.moves.is_empty(old)
     assert ports.products.products.load(product_id(old, RECURRING)) is None
     assert stored(ports.products, new, RECURRING).state.rows == 1
