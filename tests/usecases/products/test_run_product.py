@@ -317,6 +317,16 @@ def test_a_row_that_the_store_refuses_stops_no_other(monkeypatch: pytest.MonkeyP
     assert world.product(HOLDINGS).rows == 5
 
 
+def test_a_changed_row_that_the_store_refuses_stays_counted() -> None:
+    """Without rows, a product would rest, and nothing would delete the row."""
+    world = ready(LIABILITIES)
+    world.store.refuses = {"refused"}
+    world.data().put(LIABILITIES, liability_row("card", loan_name="refused"))
+    world.request(LIABILITIES)
+    assert world.stored(LIABILITIES).keys() == {"card"}
+    assert world.product(LIABILITIES).rows == 1
+
+
 def test_a_changed_liability_is_written_alone() -> None:
     world = ready(LIABILITIES)
     world.data().put(LIABILITIES, liability_row("card", last_statement_balance="1.00"))
