@@ -211,6 +211,7 @@ class FakeItem:
     consent_expiration_time: datetime | None = None
     last_update: datetime | None = None
     last_webhook: datetime | None = None
+    account_revoked_at: datetime | None = None
     epoch: int = 0  # incremented when data changes between pages
 
     def add(self, *rows: Transaction) -> None:
@@ -470,6 +471,7 @@ def _facts(item: FakeItem, *, with_accounts: bool) -> ItemFacts:
         error=None if with_accounts else item.error,
         last_update=item.last_update,
         last_webhook=item.last_webhook,
+        account_revoked_at=item.account_revoked_at,
     )
 
 
