@@ -10,8 +10,8 @@ from decimal import Decimal
 from rich.table import Table
 
 from emulators.client import Document
-from emulators.demo_tables import OWED
-from emulators.demo_view import money, plain, titled
+from emulators.demo_tables import OWED, rounded
+from emulators.demo_view import plain, titled
 
 SHOWN = 6
 Days = dict[str, tuple[Decimal, bool]]  # the signed balance, and whether it was computed from transactions
@@ -35,13 +35,13 @@ def net_worth(months: Sequence[Document], accounts: Sequence[Document]) -> dict[
     known: defaultdict[str, defaultdict[str, Days]] = defaultdict(lambda: defaultdict(dict))
     types = {one["account_id"]: one["type"] for one in accounts}
     for month in months:
-        account = month["account_id"]
+        account, computed = month["account_id"], month.get("derived") or {}
         for day, balances in month["days"].items():
             owed = types.get(account) in OWED
             balance = balances["current"] if owed or balances["current"] is not None else balances["available"]
             if account in types and balance is not None:
                 amount = -Decimal(balance) if owed else Decimal(balance)
-                entry = amount, bool(month["derived"].get(day))
+                entry = amount, bool(computed.get(day))
                 known[month.get("currency") or "?"][account][f"{month['month']}-{day}"] = entry
     return {currency: _last_of_months(list(histories.values())) for currency, histories in known.items()}
 
@@ -66,5 +66,5 @@ def net_worth_table(currency: str, totals: Sequence[Total]) -> Table:
     table.add_column("Net worth", justify="right", no_wrap=True)
     for one in totals[:SHOWN]:
         source = "computed from transactions" if one.is_computed else "bank"
-        table.add_row(*map(plain, (one.day, one.accounts, source, money(str(one.net), currency))))
+        table.add_row(*map(plain, (one.day, one.accounts, source, rounded(str(one.net), currency))))
     return table

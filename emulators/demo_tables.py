@@ -73,14 +73,14 @@ def positions(rows: Sequence[Document]) -> Table:
                 _money(row, "institution_price"),
                 _weight(row, values),
                 _gain(row),
-                _money(row, "institution_value"),
+                rounded(row.get("institution_value"), row.get("currency") or "?"),
             )
             for row in listed[:SHOWN]
         ),
     )
     table.add_section()
     for currency, value in values.items():
-        table.add_row(plain("All positions", "bold"), "", "", "", "", plain(money(str(value), currency), "bold"))
+        table.add_row(plain("All positions", "bold"), "", "", "", "", plain(rounded(str(value), currency), "bold"))
     return table
 
 
@@ -119,9 +119,18 @@ def _signed(row: Document, amount: str | None) -> str:
     return f"+{text}" if amount and amount.startswith("-") else text
 
 
+def rounded(amount: str | None, currency: str) -> str:
+    """A computed amount, such as a quantity times a price. Below 1, as of cryptocurrencies, no digit is lost."""
+    if amount is None or abs(Decimal(amount)) < 1:
+        return money(amount, currency)
+    return money(str(round(Decimal(amount), 2)), currency)
+
+
 def _interest(debt: Document) -> str:
-    rates = [debt.get("interest_rate"), *(one["percentage"] for one in debt.get("aprs", []))]
-    return next((f"{rate}%" for rate in rates if rate is not None), "-")
+    """A loan's rate, or a card's for purchases."""
+    cards = {one["type"]: one["percentage"] for one in debt.get("aprs", [])}
+    rate = debt.get("interest_rate") or cards.get("purchase_apr") or next(iter(cards.values()), None)
+    return "-" if rate is None else f"{rate}%"
 
 
 def _weight(row: Document, values: Mapping[str, Decimal]) -> str:
@@ -135,7 +144,7 @@ def _gain(row: Document) -> str:
     if value is None or cost is None or row.get("is_cash"):
         return "-"
     gain = Decimal(value) - Decimal(cost)
-    return f"{'+' if gain >= 0 else ''}{money(str(gain), row.get('currency') or '?')}"
+    return f"{'+' if gain >= 0 else ''}{rounded(str(gain), row.get('currency') or '?')}"
 
 
 def _security(row: Document) -> str:

@@ -87,6 +87,7 @@ def test_make_demo_with_a_custom_user_shows_what_the_file_holds(custom_user: Pat
     assert "Spending by category (USD)" in done.stdout
     assert "Spending by category (GBP)" in done.stdout
     assert "Products: " in done.stdout
+    assert "Net worth by month (GBP)" in done.stdout
     assert any("completed" in line for line in lines)
     assert [port for _, port in ports.items() if taken(port)] == []
 

@@ -45,7 +45,9 @@ def test_debts_name_the_account_its_interest_and_what_is_owed() -> None:
     loan |= {"balances": {"current": "45123", "iso_currency_code": "CAD"}}
     student = {"account_id": "loan", "loan_name": "Student Loan", "interest_rate": "4.23", "currency": "CAD"}
     card: Document = {"account_id": "card", "minimum_payment_amount": "35", "next_payment_due_date": "2026-03-07"}
-    card |= {"aprs": [{"type": "purchase_apr", "percentage": "16.99"}], "currency": "USD"}
+    rates = {"cash_apr": "24.99", "purchase_apr": "16.99"}
+    aprs = [{"type": kind, "percentage": percentage} for kind, percentage in rates.items()]
+    card |= {"aprs": aprs, "currency": "USD"}
     lines = printed({"liabilities": [student, card]}, [CHECKING, CARD, loan])
     assert "Debts (2 of 2)" in lines
     assert "2026-03-07 | Card [gold] | 16.99% | 35.00 USD | 410.00 USD" in lines
@@ -75,6 +77,13 @@ def test_positions_have_weights_and_a_total_and_a_gain_only_where_the_cost_is_kn
     assert "All positions | 100.00 USD" in lines
 
 
+def test_computed_values_are_rounded_to_cents_unless_they_are_small() -> None:
+    lines = printed({"holdings": [position("Penny", "110.00135802467913574", "1"), position("Coin", "0.000123", None)]})
+    assert "Penny | 1.5 | 10.50 USD | 100.0% | +109.00 USD | 110.00 USD" in lines
+    assert "Coin | 1.5 | 10.50 USD | 0.0% | - | 0.000123 USD" in lines
+    assert "All positions | 110.00 USD" in lines
+
+
 def test_a_long_list_says_how_many_rows_it_shows_and_totals_all_of_them() -> None:
     lines = printed({"holdings": [position(f"Fund {i}", "10", None) for i in range(12)]})
     assert "Positions (8 of 12)" in lines
@@ -96,8 +105,8 @@ def test_products_without_rows_have_no_table() -> None:
 
 def month(account: str, name: str, days: dict[str, str | None], *, computed: Sequence[str] = ()) -> Document:
     entries = {day: {"current": current, "available": "900", "limit": None} for day, current in days.items()}
-    marks = dict.fromkeys(computed, True)
-    return {"account_id": account, "month": name, "currency": "USD", "days": entries, "derived": marks}
+    marks = {"derived": dict.fromkeys(computed, True)} if computed else {}  # stored with the first computed day
+    return {"account_id": account, "month": name, "currency": "USD", "days": entries} | marks
 
 
 def test_net_worth_subtracts_debts_and_leaves_out_days_with_an_unknown_balance() -> None:
