@@ -203,7 +203,7 @@ class FakeItem:
     institution_id: str = "ins_1"
     institution_name: str | None = None
     accounts: list[Account] = field(default_factory=lambda: [account()])
-    accounts_on_pages: list[Account] | None = None  # the accounts with transactions, if not all have them
+    accounts_on_pages: list[Account] | None = None  # those with transactions, if not all; with none, pages are empty
     log: list[tuple[str, str, Transaction | SetAsideRow | None]] = field(default_factory=list)  # kind, id, row
     ready: History = History.COMPLETE
     error: ProviderError | None = None  # the item's own error
@@ -345,6 +345,8 @@ class FakePlaid:
             self.on_page()
         if item.ready is History.NOT_READY:
             return Page([], [], [], [], None, has_more=False, history=History.NOT_READY)
+        if item.accounts_on_pages == []:
+            return Page([], [], [], [], None, has_more=False, history=item.ready)
         owner, start, at, epoch, end = (cursor or f"{item.item_id}|0|0|{item.epoch}|").split("|")
         if owner != item.item_id:
             raise problem(ErrorClass.CONFIGURATION, "INVALID_FIELD", CursorRejected)
