@@ -174,6 +174,16 @@ class Bank:
 
         wait_until(f"{connection_id} rests", still, within=within)
 
+    def rests_with_balances(self, connection_id: str) -> None:
+        """Wait until the connection is idle, and its earlier balances are derived, which the first item check does."""
+        self.rests(connection_id)
+
+        def derived() -> bool:
+            state = self.admin.get(f"bank_sync_state/{connection_id}") or {}
+            return {*state["account_ids"]} <= {*state["derived_accounts"]}
+
+        wait_until(f"the earlier balances of {connection_id} are derived", derived)
+
     def transactions(self, user: User, *, parent: str = "") -> list[Json]:
         """A user's transactions, newest first: of all connections, or of one."""
         if not parent:
