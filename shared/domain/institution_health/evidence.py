@@ -5,6 +5,7 @@ of the institution count as failures (`INSTITUTION_DOWN`); errors that the user 
 Plaid itself, are no outcomes at all. Source: https://plaid.com/docs/errors/institution/.
 """
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -120,6 +121,7 @@ class PlaidStatus:
 
 
 PRIOR_FAILED, PRIOR_WORKED = 1.5, 48.5
+REMEMBERED = timedelta(days=28)
 LOWEST_SHARE, HIGHEST_SHARE = 0.01, 0.30
 
 
@@ -141,6 +143,14 @@ class Baseline:
         mean = (PRIOR_FAILED + self.failed) / (PRIOR_FAILED + PRIOR_WORKED + self.seen)
         return min(max(mean, LOWEST_SHARE), HIGHEST_SHARE)
 
+    def after(self, elapsed: timedelta, *, failed: int, seen: int) -> "Baseline":
+        """The baseline after some time with these outcomes; older outcomes lose weight over 28 days.
+
+        Call it only while the institution is healthy, with each connection counted once a day.
+        """
+        kept = math.exp(-elapsed / REMEMBERED)
+        return Baseline(self.failed * kept + failed, self.seen * kept + seen)
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -150,12 +160,14 @@ class Evidence:
         institution_id: The institution.
         now: When it is judged.
         connections: All connections to the institution.
-        outcomes: Outcomes of the last six hours, at least the latest of each connection that failed.
+        outcomes: The newest outcomes of the last six hours, those that worked and those that failed.
         updates: Answers of /item/get of the last six hours.
         plaid: Plaid's own status; None if Plaid reports none.
         baseline: The usual share of failing connections.
         logins_lost: Connections that needed a new login within the last hour.
-        unlisted_working: Further connections that worked within the last hour (WINDOW), only counted.
+        shared_at: When failures were last attributed to Plaid or to us; earlier readings say nothing about this bank.
+        unlisted_working: Further connections that worked within the last hour (WINDOW), only counted. Detection is
+            slower with them than with listed outcomes, because the beginning of an outage is harder to see.
         unlisted_working_long: Further connections that worked within the last six hours (LONGEST_WINDOW).
     """
 
@@ -167,6 +179,7 @@ class Evidence:
     plaid: PlaidStatus | None = None
     baseline: Baseline = field(default_factory=Baseline)
     logins_lost: tuple[LoginLost, ...] = ()
+    shared_at: datetime | None = None
     unlisted_working: int = 0
     unlisted_working_long: int = 0
 
@@ -186,6 +199,7 @@ class Verdict:
         reason: A stable code of the rule that decided, such as `many_failures`; texts come from `Explainer`.
         calm_since: Since when the evidence of an unhealthy institution looks healthy; it must do so for a while.
         evident_at: When the state was last supported by evidence; a state without new evidence expires.
+        ignore_before: Earlier readings belong to an outage that is over.
     """
 
     state: HealthState
@@ -199,3 +213,4 @@ class Verdict:
     reason: str = "healthy"
     calm_since: datetime | None = None
     evident_at: datetime | None = None
+    ignore_before: datetime | None = None

@@ -18,6 +18,7 @@ PAUSE = timedelta(hours=6)
 RENEWED_BY = timedelta(hours=1)  # evidence this recent renews a pause
 CHECK_AGAIN = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(minutes=60)
+CALM_SKIPS_WAIT = timedelta(minutes=10)  # several probes in a row worked: no need to wait for the next step
 STEPS: tuple[int | float, ...] = (2, 5, 0.05, 0.20, 1.0)
 """Connections released by each step: a number, or a share of the bank's connections."""
 
@@ -178,7 +179,8 @@ def _down(was: Recovery, situation: Situation) -> Plan:
     if verdict.state is HealthState.DOWN and verdict.reason == OVERRIDE:
         return _probing(replace(was, paused_until=now + PAUSE), situation)
     enough = probes.worked >= min(PROBES_DOWN, situation.connections) > 0 and not probes.failed
-    if (enough or verdict.state is not HealthState.DOWN or not was.paused(now)) and _may_step(was, now):
+    calm = verdict.calm_since is not None and now - verdict.calm_since >= CALM_SKIPS_WAIT
+    if (enough or verdict.state is not HealthState.DOWN or not was.paused(now)) and (calm or _may_step(was, now)):
         return _release(replace(was, state=HealthState.RECOVERING, since=now, step=0), situation)
     fresh = verdict.evident_at is not None and now - verdict.evident_at <= RENEWED_BY
     return _probing(replace(was, paused_until=now + PAUSE) if probes.failed or fresh else was, situation)

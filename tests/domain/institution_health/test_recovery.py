@@ -88,7 +88,8 @@ def test_bank_that_may_not_be_paused_calls_an_operator_once() -> None:
 def resume(connections: int, deferred: int) -> list[int]:
     """The releases of an undisturbed recovery."""
     recovery = run(None, HealthState.DOWN, START, connections=connections).recovery
-    at, released, probes = START, [], Probes(2, 0)
+    at, probes = START, Probes(2, 0)
+    released: list[int] = []
     for _ in range(40):
         at += CHECK_AGAIN
         planned = run(recovery, HealthState.SUSPECTED, at, connections=connections, deferred=deferred, probes=probes)
