@@ -28,7 +28,7 @@ class Tally:
     delays: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     missed: list[str] = field(default_factory=list)
     partial: list[bool] = field(default_factory=list)
-    quiet_minutes: Counter[float] = field(default_factory=Counter)
+    quiet_minutes: dict[float, float] = field(default_factory=lambda: defaultdict(float))
     false_down: Counter[float] = field(default_factory=Counter)
     incidents: int = 0
     wrong_scope: int = 0
@@ -47,8 +47,9 @@ class Tally:
             self.delays[size] += delays
         for name in ("missed", "partial", "first_sync", "caught_up", "peaks"):
             getattr(self, name).extend(getattr(other, name))
-        for name in ("quiet_minutes", "false_down"):
-            getattr(self, name).update(getattr(other, name))
+        for base, minutes in other.quiet_minutes.items():
+            self.quiet_minutes[base] += minutes
+        self.false_down.update(other.false_down)
         for name in ("incidents", "wrong_scope", "false_prompts", "storms", "calls", "calls_without", "minutes"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
@@ -187,7 +188,7 @@ def _storms(tally: Tally, world: BankWorld) -> None:
         recognized = any(when(storm) <= usual and abs(storm - at) <= 60 for storm in storms)
         due = prompt_due_at(one.at, storm=recognized, connections=world.bank.size)
         healed_in_time = when(heals) <= one.at + STORM_WAIT
-        tally.false_prompts += healed_in_time and when(heals) > due
+        tally.false_prompts += int(healed_in_time and when(heals) > due)
 
 
 def _calls(tally: Tally, replay: Replay, log: Log, outage: Outage) -> None:

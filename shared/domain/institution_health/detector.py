@@ -32,6 +32,9 @@ DOWN_SHARE, DEGRADED_SHARE = 0.5, 0.15
 DOWN_TAIL, DEGRADED_TAIL = 1e-5, 1e-5
 _CALM_READINGS, _CALM_SHARE = 3, 0.08
 _LONG = 20
+_NEWEST_BEFORE_DECLARED = 5
+_MAY_BE_OVER = {"many_failures", "some_failures"}
+UNRELIABLE, _STRICTER = 0.1, 10  # an unreliable bank is judged like one ten times as large
 
 Detector = Callable[[Evidence, Verdict | None], Verdict]
 
@@ -59,17 +62,18 @@ def judge(evidence: Evidence, previous: Verdict | None) -> Verdict:
 def find(evidence: Evidence, newest: list[Reading]) -> Finding:
     """The state that the evidence alone supports."""
     counted = counts(evidence, newest)
+    judged_as = evidence.connections * (1 if evidence.baseline.share <= UNRELIABLE else _STRICTER)
     plaid = plaid_says(evidence)
-    if down := _strongest(counted, _is_down, evidence.connections):
+    if down := _strongest(counted, _is_down, judged_as):
         return Finding(HealthState.DOWN, "many_failures", down)
     live = counts(evidence, [reading for reading in newest if reading.live])
-    if down := _strongest(live, _is_down, evidence.connections):
+    if down := _strongest(live, _is_down, judged_as):
         return Finding(HealthState.DOWN, "live_calls_fail", down)
     if plaid is HealthState.DOWN and newest and newest[0].failed:
         return Finding(HealthState.DOWN, "failures_and_plaid", counted[0])
-    if degraded := _strongest(counted, _is_degraded, evidence.connections):
+    if degraded := _strongest(counted, _is_degraded, judged_as):
         return Finding(HealthState.DEGRADED, "some_failures", degraded)
-    unusual = _strongest(counted, _is_unusual, evidence.connections)
+    unusual = _strongest(counted, _is_unusual, judged_as)
     if unusual and plaid is not HealthState.HEALTHY:
         return Finding(HealthState.DEGRADED, "failures_and_plaid", unusual)
     if plaid is not HealthState.HEALTHY:
@@ -102,7 +106,7 @@ def decide(evidence: Evidence, newest: list[Reading], found: Finding, previous: 
         state = _kept(was, found, evidence.now, calm_since, evident_at)
         if state is HealthState.HEALTHY:
             ignored, evident_at, calm_since = evidence.now, None, None
-    elif state in {HealthState.DOWN, HealthState.DEGRADED} and is_calm(evidence, newest):
+    elif state in {HealthState.DOWN, HealthState.DEGRADED} and found.reason in _MAY_BE_OVER and seems_over(newest):
         state = HealthState.SUSPECTED  # the failures were unusual, but the newest readings work
     return Verdict(
         state,
@@ -155,6 +159,12 @@ def is_calm(evidence: Evidence, newest: list[Reading]) -> bool:
     return not any(reading.failed for reading in recent[:needed]) or (
         len(recent) == _LONG and failed < usual * len(recent)
     )
+
+
+def seems_over(newest: list[Reading]) -> bool:
+    """Whether the failures are over before they were declared: the newest readings work, but for one."""
+    recent = newest[:_NEWEST_BEFORE_DECLARED]
+    return len(recent) > 1 and sum(reading.failed for reading in recent) <= len(recent) // _NEWEST_BEFORE_DECLARED
 
 
 def kind_of(evidence: Evidence, found: Finding) -> OutageKind:

@@ -1,7 +1,7 @@
 """Whose fault failures are: one bank's, or Plaid's and our own, which show at many banks at once.
 
 A bank is blamed only if other banks work at that moment. Before it is blamed, connections of other banks are checked
-(`Control`), and a few of its own once more; that costs some free calls of /item/get per outage. The steps are:
+(`Control`), and a few of its own again; that costs some free calls of /item/get per outage. The steps are:
 judge; if the verdict is newly down or degraded, check OWN connections of the bank and CONTROLS of others; judge again;
 `scope`; `attributed`.
 """
@@ -17,7 +17,7 @@ from shared.domain.institution_health.evidence import Baseline, Evidence, Health
 CONTROLS = 20
 """Connections of other institutions to check before a bank is blamed, of as many institutions as possible."""
 
-OWN = 3
+OWN = 5
 """Connections of the bank itself to check at the same time: failures of a moment ago may be over."""
 
 MOST_PAUSED = 3  # a fourth institution needs an operator

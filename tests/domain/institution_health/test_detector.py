@@ -118,12 +118,13 @@ def test_live_calls_fail_while_updates_work() -> None:
 
 
 def test_failures_that_are_over_declare_nothing() -> None:
-    again = [outcome(600 + number, failed=False, minutes=0) for number in range(4)]
+    again = [outcome(600 + number, failed=False, minutes=0) for number in range(5)]
     assert judge(evidence(*failing(12, since=30), *again), None).state is HealthState.SUSPECTED
 
 
-def down(minutes: float, **more: datetime) -> Verdict:
-    return Verdict(HealthState.DOWN, OutageKind.DATA, NOW - timedelta(minutes=minutes), **more)
+def down(minutes: float, *, calm_since: datetime | None = None, evident_at: datetime | None = None) -> Verdict:
+    since = NOW - timedelta(minutes=minutes)
+    return Verdict(HealthState.DOWN, OutageKind.DATA, since, calm_since=calm_since, evident_at=evident_at)
 
 
 def test_outage_ends_after_a_quarter_of_an_hour_of_working_readings() -> None:
