@@ -31,8 +31,8 @@ def facts(case: dict[str, Any]) -> Facts:
     )
     plaid = None
     if case["plaid"]:
-        *shares, interval = case["plaid"]
-        plaid = PlaidStatus(since, *shares, RefreshInterval(interval))
+        success, error_plaid, error_institution, interval = case["plaid"]
+        plaid = PlaidStatus(since, success, error_plaid, error_institution, RefreshInterval(interval))
     return Facts(case["bank"], verdict, case["connections"], plaid)
 
 
