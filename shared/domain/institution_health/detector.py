@@ -2,7 +2,7 @@
 
 The rule asks how unusual the newest readings of distinct connections are, given the usual share of failures. Plaid's
 own status lowers what is needed, but never suffices alone: it lags by up to an hour, also after the end of an outage.
-The thresholds were chosen by `python -m benchmarks.health` on other seeds than the reported ones
+The thresholds were chosen on the development seeds of `benchmarks.health`
 (docs/decisions/0017-a-rule-detects-outages.md).
 """
 
