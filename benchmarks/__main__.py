@@ -12,6 +12,7 @@ import httpx
 
 from benchmarks import cold, products, sweeping, syncing, warm
 from benchmarks.ground import ground
+from benchmarks.health import __main__ as health
 from benchmarks.load import load
 from benchmarks.process import Failed
 from benchmarks.table import BY_ROW, Result, keep, show
@@ -79,7 +80,10 @@ def main() -> int:
     parser.add_argument(
         "--quick", action="store_true", help="small data sets; the results are not saved, as with fewer rounds"
     )
+    parser.add_argument("--health", action="store_true", help="only the outage detector's evaluation: 15 minutes")
     given = parser.parse_args()
+    if given.health:
+        return health.table(quick=given.quick)
     groups = wanted([row for row in given.rows.split(",") if row]) if given.rows != LOAD else []
     began = time.monotonic()
     results: list[Result] = []

@@ -1,0 +1,1 @@
+"""The evaluation of outage detection: institutions in virtual time, with known outages."""

@@ -1,0 +1,285 @@
+"""Drives the backend's own detector and recovery plan through a replay, in virtual time.
+
+An institution is judged when the backend would judge it: at the end of the 5-minute bucket in which a call failed, at
+the scheduler's runs while Plaid reports trouble, and every 5 minutes while it is not healthy.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from benchmarks.health.replay import DAY, START, Bank, Replay
+from benchmarks.health.world import BankWorld, Event, when
+from shared.domain.institution_health.detector import Detector
+from shared.domain.institution_health.evidence import (
+    Baseline,
+    Evidence,
+    HealthState,
+    ItemUpdate,
+    Outcome,
+    Verdict,
+)
+from shared.domain.institution_health.recovery import Plan, Probes, Recovery, Situation, plan
+from shared.domain.institution_health.scope import CONTROLS, OWN, Control, Scope, attributed, may_pause, scope
+
+BUCKET, TICK = 5.0, 15.0
+KEPT = 360.0
+MOST_KEPT = 160
+NEVER = math.inf
+UNHEALTHY = frozenset({HealthState.DOWN, HealthState.DEGRADED})
+
+
+@dataclass(slots=True)
+class Declared:
+    """A verdict that was not healthy: from when to when, in minutes."""
+
+    state: HealthState
+    start: float
+    end: float = NEVER
+
+
+@dataclass(slots=True)
+class Released:
+    """Deferred connections that were synced again."""
+
+    at: float
+    count: int
+
+
+@dataclass
+class Log:
+    """What happened at one institution under one seed."""
+
+    bank: Bank
+    declared: list[Declared] = field(default_factory=list)
+    released: list[Released] = field(default_factory=list)
+    deferred: list[float] = field(default_factory=list)  # times at which connections began to wait
+    waited: list[tuple[float, float]] = field(default_factory=list)  # when a connection began to wait, and its sync
+    calls: list[tuple[float, int]] = field(default_factory=list)  # calls to Plaid about the outage
+    refused_pauses: int = 0
+
+
+class Institution:
+    """The backend's knowledge of one institution."""
+
+    def __init__(self, bank: Bank, replay: Replay, seed: int, detector: Detector) -> None:
+        self.world = BankWorld(bank, replay, seed)
+        self.log = Log(bank)
+        self.detector = detector
+        self.baseline = Baseline()
+        self.verdict: Verdict | None = None
+        self.recovery: Recovery | None = None
+        self.check_at = NEVER
+        self.results = [0, 0]
+        self.waiting: dict[int, float] = {}
+        self.end = replay.days * DAY
+        self._days: Iterator[list[Event]] = self.world.events()
+        self._coming: deque[Event] = deque()
+        self._failures: deque[float] = deque()
+        self._seen: deque[tuple[float, Event]] = deque(maxlen=MOST_KEPT)
+        self._counted_at = 0.0
+        self._counted = [0, 0]
+        self._judged_at = -1.0
+
+    @property
+    def state(self) -> HealthState:
+        """The state of the latest verdict."""
+        return self.verdict.state if self.verdict else HealthState.HEALTHY
+
+    def next_wake(self) -> float:
+        """When the institution must be judged next."""
+        while not self._failures and self._generate():
+            pass
+        at = self._bucket_end(self._failures[0]) if self._failures else NEVER
+        return min(at, self.check_at, self._next_tick_of_trouble())
+
+    def _generate(self) -> bool:
+        day = next(self._days, None)
+        if day is None:
+            return False
+        self._coming.extend(day)
+        self._failures.extend(event.at for event in day if event.failed)
+        return True
+
+    def _bucket_end(self, at: float) -> float:
+        return math.floor(at / BUCKET) * BUCKET + BUCKET
+
+    def _next_tick_of_trouble(self) -> float:
+        after = self._judged_at
+        for start, end in self.world.status_changes:
+            tick = math.ceil(max(start, after + 1e-6) / TICK) * TICK
+            if tick < end:
+                return tick
+        return NEVER
+
+    def advance(self, to: float) -> None:
+        """Lets the calls until then happen. While the bank is paused they wait."""
+        while not self._coming or self._coming[-1].at <= to:
+            if not self._generate():
+                break
+        while self._coming and self._coming[0].at <= to:
+            event = self._coming.popleft()
+            if self.recovery is not None and self.recovery.paused(when(event.at)):
+                if event.connection not in self.waiting:
+                    self.waiting[event.connection] = event.at
+            else:
+                self._see(event)
+        while self._failures and self._failures[0] <= to:
+            self._failures.popleft()
+
+    def _see(self, event: Event) -> None:
+        self._seen.append((event.at, event))
+        if self.state is HealthState.HEALTHY:
+            self._counted[0] += event.failed
+            self._counted[1] += 1
+
+    def evidence(self, at: float, shared_at: datetime | None) -> Evidence:
+        """The evidence at that time."""
+        if at - self._counted_at >= DAY:
+            elapsed = timedelta(minutes=at - self._counted_at)
+            self.baseline = self.baseline.after(elapsed, failed=self._counted[0], seen=self._counted[1])
+            self._counted_at, self._counted = at, [0, 0]
+        while self._seen and self._seen[0][0] < at - KEPT:
+            self._seen.popleft()
+        known = [self.world.evidence_of(event) for _, event in self._seen]
+        return Evidence(
+            self.world.bank.institution_id,
+            when(at),
+            self.world.bank.size,
+            tuple(one for one in known if isinstance(one, Outcome)),
+            tuple(one for one in known if isinstance(one, ItemUpdate)),
+            self.world.status(at),
+            self.baseline,
+            shared_at=shared_at,
+        )
+
+    def judge(self, at: float, shared_at: datetime | None) -> tuple[Evidence, Verdict]:
+        """The detector's verdict, which is not stored yet."""
+        self._judged_at = at
+        known = self.evidence(at, shared_at)
+        return known, self.detector(known, self.verdict)
+
+    def accept(self, verdict: Verdict, at: float) -> None:
+        """Stores a verdict."""
+        if verdict.state is not self.state:
+            if self.log.declared and self.log.declared[-1].end == NEVER:
+                self.log.declared[-1].end = at
+            if verdict.state is not HealthState.HEALTHY:
+                self.log.declared.append(Declared(verdict.state, at))
+        self.verdict = verdict
+
+    def check(self, at: float, count: int, *, as_control: bool = False) -> int:
+        """Checks some connections with /item/get; the number of those whose bank failed."""
+        size = self.world.bank.size
+        chosen = self.world.probes.sample(range(size), min(count, size))
+        return self._probe(chosen, at, as_control=as_control)
+
+    def _probe(self, chosen: list[int], at: float, *, as_control: bool = False) -> int:
+        failed = 0
+        for connection in chosen:
+            event = self.world.probe(connection, at)
+            failed += event.failed
+            self._seen.append((at, event))
+        if not as_control:
+            self.results[0] += len(chosen) - failed
+            self.results[1] += failed
+        self.log.calls.append((at, len(chosen)))
+        return failed
+
+    def release(self, count: int, at: float) -> None:
+        """Syncs the connections that waited longest."""
+        chosen = sorted(self.waiting, key=self.waiting.__getitem__)[:count]
+        self._probe(chosen, at)
+        for connection in chosen:
+            self.log.waited.append((self.waiting.pop(connection), at))
+        if chosen:
+            self.log.released.append(Released(at, len(chosen)))
+
+
+class Backend:
+    """All institutions of a replay under one seed."""
+
+    def __init__(self, replay: Replay, seed: int, detector: Detector) -> None:
+        self.replay = replay
+        self.institutions = [Institution(bank, replay, seed, detector) for bank in replay.banks]
+        exposure = replay.exposure
+        per_day = replay.connections * (exposure.webhooks + exposure.live + exposure.checks)
+        self.usual_per_bucket = per_day / DAY * BUCKET
+        self.shared_at: datetime | None = None
+
+    def run(self) -> list[Log]:
+        """Runs the whole time and returns what happened."""
+        end = self.replay.days * DAY
+        heap = [(one.next_wake(), at) for at, one in enumerate(self.institutions)]
+        heapq.heapify(heap)
+        while heap and heap[0][0] <= end:
+            at, index = heapq.heappop(heap)
+            institution = self.institutions[index]
+            institution.advance(at)
+            self._wake(institution, at)
+            heapq.heappush(heap, (max(institution.next_wake(), at + 1e-6), index))
+        return [one.log for one in self.institutions]
+
+    def _wake(self, institution: Institution, at: float) -> None:
+        planned = self._judge(institution, at)
+        if planned.probe:
+            failed = institution.check(at, planned.probe)
+            if failed and institution.state not in UNHEALTHY:
+                planned = self._judge(institution, at)
+        if planned.release:
+            institution.release(planned.release, at)
+        if planned.ask_plaid and at % TICK:  # at the scheduler's runs, every bank's status is asked for anyway
+            institution.log.calls.append((at, 1))
+        again = planned.check_again_at
+        institution.check_at = NEVER if again is None else (again - START) / timedelta(minutes=1)
+
+    def _judge(self, institution: Institution, at: float) -> Plan:
+        known, verdict = institution.judge(at, self.shared_at)
+        if verdict.state in UNHEALTHY and institution.state not in UNHEALTHY:
+            institution.check(at, OWN)
+            known, verdict = institution.judge(at, self.shared_at)
+        if verdict.state in UNHEALTHY and institution.state not in UNHEALTHY:
+            whose = self._scope(known, at, institution)
+            verdict = attributed(verdict, institution.verdict, whose, known.now)
+        institution.accept(verdict, at)
+        pausing = verdict.state is HealthState.DOWN
+        situation = Situation(
+            when(at),
+            verdict,
+            institution.world.bank.size,
+            len(institution.waiting),
+            Probes(*institution.results),
+            self._may_pause(institution, known) if pausing else True,
+            max(round(self.usual_per_bucket), 2),
+        )
+        institution.results = [0, 0]
+        planned = plan(institution.recovery, situation)
+        institution.recovery = planned.recovery
+        institution.log.refused_pauses += planned.call_operator
+        return planned
+
+    def _scope(self, known: Evidence, at: float, institution: Institution) -> Scope:
+        others = [one for one in self.institutions if one is not institution and one.state not in UNHEALTHY]
+        shuffled = institution.world.probes.sample(others, len(others))
+        chosen = (shuffled * CONTROLS)[:CONTROLS]
+        controls = []
+        for other in chosen:
+            other.advance(at)
+            failed = bool(other.check(at, 1, as_control=True))
+            controls.append(Control(other.world.bank.institution_id, failed, other.baseline.share))
+        whose = scope(known, controls, others=len(others), shared_at=self.shared_at)
+        if whose is Scope.SHARED:
+            self.shared_at = known.now
+        return whose
+
+    def _may_pause(self, institution: Institution, known: Evidence) -> bool:
+        paused = sum(
+            one.recovery is not None and one.recovery.state is HealthState.DOWN and one is not institution
+            for one in self.institutions
+        )
+        return may_pause(known, all_connections=self.replay.connections, others_paused=paused)

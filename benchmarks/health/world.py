@@ -1,0 +1,182 @@
+"""The world of a replay: what each call would answer, with the truth behind it.
+
+Times are minutes from the beginning. Everything follows from the seed, so that all detectors meet the same world.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from benchmarks.health.replay import DAY, SHARED, START, Bank, Exposure, Outage, Replay
+from shared.domain.institution_health.evidence import (
+    ItemUpdate,
+    LoginLost,
+    Outcome,
+    PlaidStatus,
+    RefreshInterval,
+)
+
+_FEELS = {True: {"all", "live", *SHARED}, False: {"all", "data", *SHARED}}
+
+
+@dataclass(slots=True)
+class Event:
+    """One call that reaches the bank (live), or one answer of /item/get about Plaid's latest update."""
+
+    at: float
+    connection: int
+    live: bool
+    failed: bool
+    known: Outcome | ItemUpdate | None = None
+
+
+def when(minutes: float) -> datetime:
+    """The time of a minute of the replay."""
+    return START + timedelta(minutes=minutes)
+
+
+class BankWorld:
+    """One institution under one seed."""
+
+    def __init__(self, bank: Bank, replay: Replay, seed: int) -> None:
+        self.bank = bank
+        self.days = replay.days
+        self.exposure: Exposure = replay.exposure
+        self.name = f"{seed}:{bank.institution_id}:{bank.size}"
+        self.random = random.Random(self.name)
+        self.probes = random.Random(f"{self.name}:probes")  # apart, so that probes do not change the world
+        self.outages = tuple(sorted((*bank.outages, *replay.shared), key=lambda one: one.start))
+        self._affected: dict[int, frozenset[int]] = {}
+        reports = self.random.random() >= self.exposure.without_status
+        self.reports_status = bank.reports_status if bank.reports_status is not None else reports
+        low, high = self.exposure.status_lag_minutes
+        self._lags = [(self.random.uniform(low, high), self.random.uniform(low, high)) for _ in self.outages]
+        self._phases = [self.random.random() for _ in range(bank.size)] if self.exposure.updates else []
+
+    def events(self) -> Iterator[list[Event]]:
+        """The calls that users and the daily check would make, day by day, in order of time."""
+        size, exposure = self.bank.size, self.exposure
+        day = 0
+        while day < self.days:
+            first, last = day * DAY, min((day + 1), self.days) * DAY
+            length = (last - first) / DAY
+            calls = [
+                (self.random.uniform(first, last), live)
+                for live, rate in ((True, exposure.live), (False, exposure.checks))
+                for _ in range(self._poisson(size * rate * length))
+            ]
+            calls.sort()
+            disturbed = any(outage.start < last and outage.end > first - DAY for outage in self.outages)
+            yield [self._call(at, live, disturbed) for at, live in calls]
+            day += 1
+
+    def _call(self, at: float, live: bool, disturbed: bool) -> Event:
+        connection = int(self.random.random() * self.bank.size)
+        failed = self.random.random() < self.bank.base_error
+        if disturbed and not failed:
+            failed = self.feels(connection, self.attempt(connection, at) if not live else at, live)
+        return Event(at, connection, live, failed)
+
+    def attempt(self, connection: int, at: float) -> float:
+        """When Plaid last tried to update the connection."""
+        if not self._phases or not self.exposure.updates:
+            return at
+        interval = DAY / self.exposure.updates
+        phase = self._phases[connection] * interval
+        return (at - phase) // interval * interval + phase
+
+    def feels(self, connection: int, at: float, live: bool) -> bool:
+        """Whether a call at this time fails because of an outage."""
+        for index, outage in enumerate(self.outages):
+            if outage.start > at:
+                return False
+            if at < outage.end and outage.scope in _FEELS[live] and connection in self.affected(index):
+                return True
+        return False
+
+    def affected(self, index: int) -> frozenset[int]:
+        """The connections that feel an outage."""
+        if index not in self._affected:
+            share, everyone = self.outages[index].share, range(self.bank.size)
+            choice = random.Random(f"{self.name}:{index}")
+            chosen = everyone if share >= 1 else (one for one in everyone if choice.random() < share)
+            self._affected[index] = frozenset(chosen)
+        return self._affected[index]
+
+    def probe(self, connection: int, at: float) -> Event:
+        """The answer of /item/get."""
+        failed = self.probes.random() < self.bank.base_error
+        return Event(at, connection, False, failed or self.feels(connection, self.attempt(connection, at), False))
+
+    def evidence_of(self, event: Event) -> Outcome | ItemUpdate:
+        """An event as the domain sees it."""
+        if event.known is None:
+            event.known = self._known(event)
+        return event.known
+
+    def _known(self, event: Event) -> Outcome | ItemUpdate:
+        name = f"{self.bank.institution_id}-{event.connection}"
+        if event.live:
+            return Outcome(name, f"user-{name}", when(event.at), event.failed, live=True)
+        attempt = when(self.attempt(event.connection, event.at))
+        worked, failed = (None, attempt) if event.failed else (attempt, None)
+        return ItemUpdate(name, f"user-{name}", worked, failed, when(event.at))
+
+    def status(self, at: float) -> PlaidStatus | None:
+        """Plaid's status, which follows the truth late."""
+        if not self.reports_status:
+            return None
+        for outage, (lag, lag_at_end) in zip(self.outages, self._lags, strict=True):
+            if outage.start + lag <= at < outage.end + lag_at_end and outage.scope != "keys":
+                return _status(outage, at)
+        return PlaidStatus(when(at), 0.98, 0.01, 0.01, RefreshInterval.NORMAL, 0.98)
+
+    @cached_property
+    def status_changes(self) -> list[tuple[float, float]]:
+        """When Plaid's status reports trouble."""
+        if not self.reports_status:
+            return []
+        changes = [
+            (outage.start + lag, outage.end + lag_at_end)
+            for outage, (lag, lag_at_end) in zip(self.outages, self._lags, strict=True)
+            if outage.scope != "keys" and outage.start + lag < outage.end + lag_at_end
+        ]
+        return sorted(changes)
+
+    def logins_lost(self) -> list[tuple[LoginLost, float, float]]:
+        """Lost logins with their time and the time when the login works again, in minutes."""
+        lost: list[tuple[LoginLost, float, float]] = []
+        choice = random.Random(f"{self.name}:logins")
+        for index, outage in enumerate(self.outages):
+            if outage.scope != "login":
+                continue
+            for connection in self.affected(index):
+                name = f"{self.bank.institution_id}-{connection}"
+                at = outage.start + choice.random() * min(60.0, outage.end - outage.start)
+                lost.append((LoginLost(name, f"user-{name}", when(at)), at, outage.end))
+        return sorted(lost, key=lambda one: one[1])
+
+    def _poisson(self, mean: float) -> int:
+        if mean > 30:
+            return max(0, round(self.random.gauss(mean, mean**0.5)))
+        count, left = 0, self.random.expovariate(1.0)
+        while left < mean:
+            count += 1
+            left += self.random.expovariate(1.0)
+        return count
+
+
+def _status(outage: Outage, at: float) -> PlaidStatus:
+    failing = 0.97 * outage.share
+    interval = RefreshInterval.NORMAL
+    if outage.scope not in {"login", "live"}:
+        interval = RefreshInterval.STOPPED if failing > 0.9 else RefreshInterval.DELAYED
+    if outage.scope == "plaid":
+        return PlaidStatus(when(at), 0.98 - failing, 0.01 + failing, 0.01, interval, 0.98 - failing)
+    success = 0.98 if outage.scope == "login" else 0.98 - failing
+    login_success = 0.98 - failing if outage.scope in {"login", "all"} else 0.98
+    return PlaidStatus(when(at), max(success, 0.0), 0.01, 1 - max(success, 0.0) - 0.01, interval, login_success)

@@ -1,0 +1,49 @@
+"""Login storms: many connections of a bank lose their login at once, which is the bank's fault, not the users'.
+
+"Log in again" messages wait until it is clear that no storm is under way. In a storm they wait longer, and are dropped
+for the connections whose login works again meanwhile.
+"""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from shared.domain.institution_health.evidence import LoginLost
+
+STORM_WINDOW = timedelta(hours=1)
+USUAL_WAIT, USUAL_WAIT_SMALL = timedelta(minutes=20), timedelta(minutes=60)
+"""How long every login prompt waits: until it is clear whether other connections follow."""
+
+SMALL = 100  # at a bank with fewer connections, a storm takes longer to be recognized
+STORM_WAIT = timedelta(hours=2)
+_USUALLY_LOST_PER_HOUR = 0.01 / 24  # a connection loses its login about once in three months
+_USERS = 3
+_UNUSUAL = 1e-4
+
+
+def is_login_storm(lost: Sequence[LoginLost], connections: int, now: datetime) -> bool:
+    """Whether unusually many connections of different users lost their login within the last hour."""
+    recent = {one.connection_id: one.app_user_id for one in lost if timedelta(0) <= now - one.at <= STORM_WINDOW}
+    if len(set(recent.values())) < _USERS:
+        return False
+    expected = max(connections, len(recent)) * _USUALLY_LOST_PER_HOUR
+    return _poisson_tail(len(recent), expected) < _UNUSUAL
+
+
+def prompt_due_at(lost_at: datetime, *, storm: bool, connections: int) -> datetime:
+    """When the user may be asked to log in again, if the login still does not work then.
+
+    Args:
+        lost_at: When the connection lost its login.
+        storm: Whether a storm has been recognized at the bank since then.
+        connections: All connections to the bank.
+    """
+    usual = USUAL_WAIT_SMALL if connections < SMALL else USUAL_WAIT
+    return lost_at + (STORM_WAIT if storm else usual)
+
+
+def _poisson_tail(count: int, mean: float) -> float:
+    below = sum(math.exp(-mean + k * math.log(mean) - math.lgamma(k + 1)) for k in range(count))
+    # Close to 1 the difference is only rounding; the first term bounds the tail there.
+    first = math.exp(-mean + count * math.log(mean) - math.lgamma(count + 1))
+    return max(1 - below, first)

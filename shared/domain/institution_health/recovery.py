@@ -1,0 +1,262 @@
+"""Recovery from an outage: what the backend does in each state, as a pure plan.
+
+While a bank is down, an automatic pause stops its syncs, and only probes run. When the probes work, syncs resume
+half-open: 2 connections, then 5, 5 %, 20 %, and all of them, one step per scheduler run, oldest data first. A failing
+step halves the next one and doubles the wait. The pause expires by itself, so a process that dies at any point leaves
+nothing paused for longer than PAUSE.
+
+The pattern is a circuit breaker with bounded half-open probes that back off:
+https://learn.microsoft.com/azure/architecture/patterns/circuit-breaker.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from shared.domain.institution_health.evidence import HealthState, Verdict
+
+PAUSE = timedelta(hours=6)
+RENEWED_BY = timedelta(hours=1)  # evidence this recent renews a pause
+CHECK_AGAIN = timedelta(minutes=5)
+LONGEST_WAIT = timedelta(minutes=60)
+CALM_SKIPS_WAIT = timedelta(minutes=10)  # several probes in a row worked: no need to wait for the next step
+STEPS: tuple[int | float, ...] = (2, 5, 0.05, 0.20, 1.0)
+"""Connections released by each step: a number, or a share of the bank's connections."""
+
+PROBES_SUSPECTED = 5
+PROBES_DOWN = 2
+RETRY_SPACING_DEGRADED = 4
+OVERRIDE = "operator"
+"""The reason of a verdict that an operator set: probes do not overrule it."""
+
+_FAILING_SHARE = 0.3
+_COUNTED_STEPS = 2  # the first steps are probes: if one of them fails, the outage is not over
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """Results since the latest plan: of probes, and of the connections that the latest step released.
+
+    Attributes:
+        worked, failed: Distinct connections whose bank answered, and those whose bank failed.
+    """
+
+    worked: int = 0
+    failed: int = 0
+
+    @property
+    def failing(self) -> bool:
+        """Whether a step with these results failed. One failure of several is usual at an unreliable bank."""
+        seen = self.worked + self.failed
+        return self.failed > 0 and (self.worked == 0 or (self.failed > 1 and self.failed >= _FAILING_SHARE * seen))
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """The stored progress of an outage.
+
+    Attributes:
+        state: The published state.
+        since: When this state began.
+        down_since: When the outage was declared; None if there is none.
+        paused_until: When the automatic pause expires; None if nothing is paused.
+        step: The index of the next step in STEPS.
+        halved: How often the next step's size is halved.
+        wait: The wait between two steps.
+        next_step_at: When the next step may start.
+    """
+
+    state: HealthState
+    since: datetime
+    down_since: datetime | None = None
+    paused_until: datetime | None = None
+    step: int = 0
+    halved: int = 0
+    wait: timedelta = CHECK_AGAIN
+    next_step_at: datetime | None = None
+
+    def paused(self, now: datetime) -> bool:
+        """Whether syncs of the bank are paused, except for probes and released connections."""
+        return self.paused_until is not None and now < self.paused_until
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do now.
+
+    Attributes:
+        recovery: The progress to store.
+        ask_plaid: Ask for Plaid's status of the institution.
+        probe: How many connections to check with /item/get.
+        release: How many deferred connections to sync now, oldest data first.
+        retry_spacing: The factor by which retries of this bank are spaced out.
+        call_operator: An operator must decide, because this bank may not be paused automatically.
+        check_again_at: When to judge again; None: at the next scheduler run that has a reason to.
+    """
+
+    recovery: Recovery
+    ask_plaid: bool = False
+    probe: int = 0
+    release: int = 0
+    retry_spacing: int = 1
+    call_operator: bool = False
+    check_again_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a plan depends on.
+
+    Attributes:
+        now: The time.
+        verdict: The detector's verdict, or an operator's override (its reason is OVERRIDE).
+        connections: All connections to the bank.
+        deferred: Connections whose sync is due and waits for the pause to end.
+        probes: Results since the latest plan.
+        may_pause: Whether this bank may be paused automatically (shared/domain/institution_health/scope.py).
+        most: The most connections to release at once, so that the bank's catch-up does not crowd out other banks.
+    """
+
+    now: datetime
+    verdict: Verdict
+    connections: int
+    deferred: int = 0
+    probes: Probes = Probes()
+    may_pause: bool = True
+    most: int = 200
+
+
+def plan(previous: Recovery | None, situation: Situation) -> Plan:
+    """Decides what to do about an institution.
+
+    Args:
+        previous: The stored progress; None if the institution was healthy.
+        situation: What is known now.
+
+    Returns:
+        The next progress and what to do. Calling it again with the same progress is harmless: probes and releases are
+        bounded per call.
+    """
+    was = previous or Recovery(HealthState.HEALTHY, situation.now)
+    if was.state is HealthState.RECOVERING:
+        return _recovering(was, situation)
+    if was.state is HealthState.DOWN and was.paused_until is not None:
+        return _down(was, situation)
+    if situation.verdict.state is HealthState.DOWN:
+        return _declared(was, situation)
+    return _followed(was, situation)
+
+
+def _followed(was: Recovery, situation: Situation) -> Plan:
+    """The state is the verdict's, and nothing is paused."""
+    now, state = situation.now, situation.verdict.state
+    recovery = Recovery(state, was.since if state is was.state else now)
+    if state is HealthState.HEALTHY:
+        return Plan(recovery)
+    return Plan(
+        recovery,
+        ask_plaid=True,
+        probe=min(PROBES_SUSPECTED, situation.connections),
+        retry_spacing=RETRY_SPACING_DEGRADED if state is HealthState.DEGRADED else 1,
+        check_again_at=now + CHECK_AGAIN,
+    )
+
+
+def _declared(was: Recovery, situation: Situation) -> Plan:
+    """The bank is down and nothing is paused yet."""
+    now, continues = situation.now, was.state is HealthState.DOWN
+    recovery = Recovery(
+        HealthState.DOWN,
+        was.since if continues else now,
+        down_since=was.down_since or now,
+        paused_until=now + PAUSE if situation.may_pause else None,
+    )
+    return _probing(recovery, situation, call_operator=not situation.may_pause and not continues)
+
+
+def _down(was: Recovery, situation: Situation) -> Plan:
+    """The bank is down and paused: waits for probes that work, or for the pause to expire."""
+    now, verdict, probes = situation.now, situation.verdict, situation.probes
+    if verdict.state is HealthState.DOWN and verdict.reason == OVERRIDE:
+        return _probing(replace(was, paused_until=now + PAUSE), situation)
+    enough = probes.worked >= min(PROBES_DOWN, situation.connections) > 0 and not probes.failed
+    calm = verdict.calm_since is not None and now - verdict.calm_since >= CALM_SKIPS_WAIT
+    if (enough or verdict.state is not HealthState.DOWN or not was.paused(now)) and (calm or _may_step(was, now)):
+        return _release(replace(was, state=HealthState.RECOVERING, since=now, step=0), situation)
+    fresh = verdict.evident_at is not None and now - verdict.evident_at <= RENEWED_BY
+    return _probing(replace(was, paused_until=now + PAUSE) if probes.failed or fresh else was, situation)
+
+
+def _recovering(was: Recovery, situation: Situation) -> Plan:
+    """Syncs resume step by step."""
+    now, verdict, probes = situation.now, situation.verdict, situation.probes
+    if verdict.state is HealthState.DOWN and verdict.reason == OVERRIDE:
+        return _declared(was, situation)
+    if probes.failing:
+        return _failed_step(was, situation)
+    if not _may_step(was, now):
+        return Plan(was, ask_plaid=True, check_again_at=now + CHECK_AGAIN)
+    if not probes.worked and was.step < len(sizes(situation.connections)):
+        # The released connections have no results yet, or their run died: the same step again.
+        return _release(replace(was, step=max(was.step - 1, 0)), situation)
+    proven = was.step >= min(_COUNTED_STEPS, len(sizes(situation.connections)))
+    if proven and not situation.deferred and verdict.state is not HealthState.DOWN:
+        return _followed(was, situation)
+    return _release(replace(was, wait=max(was.wait / 2, CHECK_AGAIN)), situation)
+
+
+def _failed_step(was: Recovery, situation: Situation) -> Plan:
+    """Waits twice as long for half the step. A failure of the first steps means that the outage continues."""
+    now = situation.now
+    wait = min(was.wait * 2, LONGEST_WAIT)
+    back = replace(
+        was,
+        paused_until=now + PAUSE if situation.may_pause else was.paused_until,
+        step=max(was.step - 1, 0),
+        halved=was.halved + 1,
+        wait=wait,
+        next_step_at=now + wait,
+    )
+    if was.step > _COUNTED_STEPS:
+        return Plan(back, ask_plaid=True, check_again_at=now + CHECK_AGAIN)
+    return _probing(replace(back, state=HealthState.DOWN, since=now, step=0, halved=0), situation)
+
+
+def sizes(connections: int) -> tuple[int, ...]:
+    """The sizes of the steps at a bank with so many connections; steps that would not grow are left out."""
+    wanted = (step if isinstance(step, int) else round(step * connections) for step in STEPS)
+    return tuple(sorted({min(size, connections) for size in wanted if size >= PROBES_DOWN or size >= connections}))
+
+
+def _release(was: Recovery, situation: Situation) -> Plan:
+    """Releases the connections of the next step; the last step ends the pause."""
+    now, steps = situation.now, sizes(situation.connections)
+    step = min(was.step, len(steps) - 1)
+    all_of_them = step == len(steps) - 1 and not was.halved
+    after = replace(
+        was,
+        step=step if was.halved else step + 1,
+        halved=max(was.halved - 1, 0),
+        next_step_at=now + was.wait,
+        paused_until=None if all_of_them else was.paused_until,
+    )
+    return Plan(
+        after,
+        ask_plaid=True,
+        probe=0 if situation.deferred else min(PROBES_DOWN, situation.connections),
+        release=min(max(steps[step] >> was.halved, 1), situation.most, situation.deferred),
+        check_again_at=now + was.wait,
+    )
+
+
+def _probing(recovery: Recovery, situation: Situation, *, call_operator: bool = False) -> Plan:
+    return Plan(
+        recovery,
+        ask_plaid=True,
+        probe=min(PROBES_DOWN, situation.connections),
+        call_operator=call_operator,
+        check_again_at=situation.now + CHECK_AGAIN,
+    )
+
+
+def _may_step(was: Recovery, now: datetime) -> bool:
+    return was.next_step_at is None or now >= was.next_step_at
