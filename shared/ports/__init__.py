@@ -15,7 +15,9 @@ from shared.ports.history_moves import (
     MoveStep,
     StoredArchive,
 )
+from shared.ports.institution_health import PublishedHealth
 from shared.ports.institutions import Institutions
+from shared.ports.outage_notices import OutageNotices, Outages
 from shared.ports.people import Callers, Devices, Limits, Messaging, Profile, Profiles, Pushes
 from shared.ports.plaid import InstitutionPage, ItemFacts, LinkRequest, LinkToken, NewItem, Plaid
 from shared.ports.product_consents import ProductConsents
@@ -98,6 +100,8 @@ __all__ = [
     "MoveStep",
     "NewItem",
     "OwnedAccount",
+    "OutageNotices",
+    "Outages",
     "Owners",
     "ParseWebhook",
     "PausedSyncs",
@@ -107,6 +111,7 @@ __all__ = [
     "ProductSyncs",
     "Profile",
     "Profiles",
+    "PublishedHealth",
     "Pushes",
     "Removals",
     "RunStates",
