@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.bank import wait_until
 from tests.firestore_rest import BACKEND, Client
 from tests.web.person import Person, screenshot, violations
 
@@ -87,10 +88,15 @@ def test_an_outage_is_explained_on_the_connection_and_before_link_opens(
     expect(outage).to_contain_text(text["nothing"])
     screenshot(page, f"desktop-bank-outage-{locale[:2]}")
     assert violations(page) == []
-    waiting(ann)
     page.get_by_role("link", name=BANK).first.click()
-    expect(page.get_by_test_id("sync-line")).to_contain_text(text["waits"])
-    expect(page.get_by_role("button", name=text["refresh"], exact=True)).to_be_enabled()
+    line = page.get_by_test_id("sync-line")
+    refresh = page.get_by_role("button", name=text["refresh"], exact=True)
+
+    def says_that_it_waits() -> bool:
+        waiting(ann)  # again if a run that a webhook has started overwrites it
+        return text["waits"] in line.inner_text() and refresh.is_enabled()
+
+    wait_until("the sync line says that the sync waits", says_that_it_waits)
 
     ann.bank_does("state", state="login_required")
     repair = page.get_by_test_id("notice").get_by_role("button", name=text["login"])

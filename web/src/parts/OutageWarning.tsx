@@ -2,7 +2,7 @@ import { type InstitutionHealth, useConnections, useInstitution } from "../bank"
 import { useText } from "../text/language";
 import { Button, useNow } from "./basics";
 import Dialog from "./Dialog";
-import { outageText } from "./Outage";
+import { outageText } from "./OutageNote";
 
 /** Warns before Link opens that a login at the bank would probably fail. */
 export default function OutageWarning(props: { health: InstitutionHealth; onAnswer(goOn: boolean): void }) {
