@@ -27,7 +27,10 @@ class Input(StrictInput):
 @https_fn.on_request(service_account=service_accounts.USERS)
 @authenticated_endpoint(ROUTE, Input)
 def sync_connection(uid: str, given: Input) -> Reply:
-    """Returns 202 with `sync_progress`, the progress document after the request."""
+    """Returns 202 with `sync_progress`, the progress document after the request.
+
+    During an outage of the bank it is `pending` with the error `INSTITUTION_DOWN` and `next_retry_at`.
+    """
     per_minute = container.settings().syncs_per_minute
     progress = sync_container.sync_requests().by_user(
         given.connection_id, app_user_id=uid, count=lambda: limited(uid, "sync", per_minute)

@@ -1,13 +1,17 @@
 """The health of all connections, on one screen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from emulators.terminal import printable
 from shared.domain.connection import ItemStatus
 from shared.domain.health import OVERDUE_AFTER, STALE_AFTER, Health, UnhealthyConnection
+from shared.domain.institution_health.evidence import HealthState, Verdict
 
 WIDTH = 40
+BANKS_SHOWN = 3
+WORST_FIRST = (HealthState.DOWN, HealthState.RECOVERING, HealthState.DEGRADED, HealthState.SUSPECTED)
 SHOWN = 15  # unhealthy connections that fit on a screen
 WORDS = {
     ItemStatus.GOOD: "good",
@@ -18,8 +22,14 @@ WORDS = {
 }
 
 
-def screen(health: Health, unhealthy: Sequence[UnhealthyConnection], *, now: datetime) -> str:
-    """Counts, problems, and the first unhealthy connections."""
+def screen(
+    health: Health,
+    unhealthy: Sequence[UnhealthyConnection],
+    *,
+    now: datetime,
+    banks: Mapping[str, Verdict] = MappingProxyType({}),
+) -> str:
+    """Counts, problems, the worst banks (`banks` has verdicts by name), and the first unhealthy connections."""
     lines = [f"{health.total} connections, {verdict(health)}", ""]
     for status, words in WORDS.items():
         count = health.statuses.get(status, 0)
@@ -34,10 +44,13 @@ def screen(health: Health, unhealthy: Sequence[UnhealthyConnection], *, now: dat
         f"  overdue webhooks   {health.overdue_webhooks:>7}",
         f"  overdue removals   {health.overdue_removals:>7}",
     ]
+    of_banks = _banks(banks, now)
+    lines += of_banks
+    shown = SHOWN - len(of_banks)
     if unhealthy:
         lines += ["", f"  {'connection':<32} {'bank':<18} {'problem':<32} since"]
-        lines += [_row(one, now) for one in unhealthy[:SHOWN]]
-    if len(unhealthy) > SHOWN:
+        lines += [_row(one, now) for one in unhealthy[:shown]]
+    if len(unhealthy) > shown:
         lines.append("  … and more")
     return "\n".join(lines)
 
@@ -63,6 +76,20 @@ def _row(one: UnhealthyConnection, now: datetime) -> str:
     since = f"{_ago(now - one.since)}{retry}" if one.since else ""
     bank = printable(one.institution or "")
     return f"  {one.connection_id:<32} {bank:<18.18} {printable(trouble):<32.32} {since}".rstrip()
+
+
+def _banks(banks: Mapping[str, Verdict], now: datetime) -> list[str]:
+    """The banks with a problem, the worst first; none while all are healthy."""
+    found = [(name, one) for name, one in banks.items() if one.state in WORST_FIRST]
+    if not found:
+        return []
+    found.sort(key=lambda each: (WORST_FIRST.index(each[1].state), each[1].since))
+    lines = [
+        f"  bank {one.state:<13} {printable(name):<32.32} {one.failing} of {one.seen} connections fail, "
+        f"since {_ago(now - one.since)}"
+        for name, one in found[:BANKS_SHOWN]
+    ]
+    return ["", *lines, *([f"  … and {len(found) - BANKS_SHOWN} more"] if len(found) > BANKS_SHOWN else [])]
 
 
 def _bar(count: int, total: int) -> str:

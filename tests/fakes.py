@@ -601,6 +601,12 @@ class FakeStore(FakeBalances):
     def at_institution(self, institution_id: str) -> list[str]:
         return [i for i, c in self.connections.items() if c.institution_id == institution_id]
 
+    def of_institution(self, institution_id: str) -> list[BankConnection]:
+        return [c for c in self.connections.values() if c.institution_id == institution_id]
+
+    def users_at(self, institution_id: str, *, most: int) -> int:
+        return min(most, len({c.app_user_id for c in self.of_institution(institution_id)}))
+
     def page(self, *, after: str | None, limit: int) -> list[tuple[str, str]]:
         ids = sorted(i for i in self.connections if after is None or i > after)[:limit]
         return [(i, self.connections[i].app_user_id) for i in ids]

@@ -30,6 +30,7 @@ from shared.domain.balance_history import BalanceMonth
 from shared.domain.connection import BankConnection
 from shared.domain.history_move import ArchivedTransaction
 from shared.domain.institution import InstitutionInfo
+from shared.domain.institution_health.published import InstitutionHealth
 from shared.domain.notification import Notification
 from shared.domain.products.holdings import Holding
 from shared.domain.products.investment_transactions import InvestmentTransaction
@@ -84,7 +85,7 @@ NOT_STORED: dict[type, set[str]] = {
     Notification: {"notification_id"},  # equals the document's name
 }
 ABSENT_AT_FIRST: dict[type, set[str]] = {
-    Notification: {"read_at"},
+    Notification: {"read_at", "outage_id"},
     BankConnection: {"history_late", "replaces", "history_moved"},  # missing in documents of earlier releases
     Account: {"balances_at", "balances_source"},  # missing in documents of earlier releases
     BalanceMonth: {"derived"},
@@ -98,6 +99,7 @@ DOCUMENTS = (
     ArchivedTransaction,
     SyncProgress,
     InstitutionInfo,
+    InstitutionHealth,
     Notification,
     BalanceMonth,
     ProductProgress,

@@ -48,6 +48,18 @@ KEY_EVENTS: dict[str, Event] = {
     ),
     "connection.created": Event("A connection was created.", ("connection_id", "institution_id")),
     "institution.fetched": Event("An institution was fetched from Plaid into the cache.", ("institution_id",)),
+    "institution.suspected": Event(
+        "More connections of a bank fail than usual: the backend checks others.", ("institution_id", "reason")
+    ),
+    "institution.down": Event(
+        "A bank has an outage; `seen` and `failing` count its connections.",
+        ("institution_id", "kind", "reason", "seen", "failing"),
+    ),
+    "institution.recovered": Event("A bank works again.", ("institution_id", "before")),
+    "institution.pause_refused": Event(
+        "A bank seems down, but so much fails at once that an operator must decide whether to pause its syncs.",
+        ("institution_id", "why", "reason", "seen", "failing"),
+    ),
     # -- syncs --
     "sync.requested": Event(
         "A sync was requested; it runs in the trace of its first request, `served_in`.",

@@ -62,6 +62,11 @@ OTHER_EVENTS: dict[str, Event] = {
     "institutions.no_page": Event("A page of institutions could not be fetched.", ("error_code", "request_id")),
     "institutions.refreshed": Event("Old institutions in the cache were refreshed.", ("refreshed", "left")),
     "welcome.postponed": Event("The set-up of a connection failed; it is retried."),
+    # -- outages of banks --
+    "outage.announced": Event(
+        "Users were notified of an outage of their bank, because their data is old.", ("institution_id", "users")
+    ),
+    "outage.ended": Event("Users were notified that an outage of their bank is over.", ("institution_id", "users")),
     # -- products --
     "product.planned": Event(
         "The product syncs of a connection were planned after a sync of its transactions.",

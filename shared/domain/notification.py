@@ -27,10 +27,15 @@ class NotificationKind(StrEnum):
     LINK_AGAIN = "link_again"  # linking failed half-way, and nothing could be saved
     HISTORY_MOVED = "history_moved"  # a new connection has replaced an old one, with its notes
     NOTE_KEPT = "note_kept"  # the bank removed a transaction that has notes of the user
+    BANK_DOWN = "bank_down"  # the bank has an outage that matters to the user
+    BANK_BACK = "bank_back"  # that outage is over
 
 
 class Notification(BaseModel):
-    """A document under the user. `notification_id` is derived from the event, so writing one twice is idempotent."""
+    """A document under the user. `notification_id` is derived from the event, so writing one twice is idempotent.
+
+    `outage_id` is only set in a `bank_down`, and only until its user gets the `bank_back` of that outage.
+    """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
@@ -41,6 +46,7 @@ class Notification(BaseModel):
     body: str
     created_at: datetime
     read_at: datetime | None = None
+    outage_id: str | None = None
 
 
 MAX_LABEL = 200  # characters of a transaction's name: a bank may send one as long as a document
@@ -132,6 +138,20 @@ TEXTS: dict[NotificationKind, dict[str, tuple[str, str]]] = {
     NotificationKind.NOTE_KEPT: {
         "en": ("A transaction was removed", "{bank} removed {label}. We saved your notes: {notes}"),
         "es": ("Se ha eliminado un movimiento", "{bank} eliminó {label}. Hemos guardado tus notas: {notes}"),
+    },
+    NotificationKind.BANK_DOWN: {
+        "en": (
+            "{bank} has an outage",
+            "New data is delayed. There is nothing for you to do: we check often and will tell you when it is back.",
+        ),
+        "es": (
+            "{bank} tiene una avería",
+            "Los datos nuevos llegarán tarde. No tienes que hacer nada: te avisaremos cuando vuelva a funcionar.",
+        ),
+    },
+    NotificationKind.BANK_BACK: {
+        "en": ("{bank} is back", "The outage is over. Your data from {bank} is arriving again."),
+        "es": ("{bank} vuelve a funcionar", "La avería ha terminado. Vuelven a llegar tus datos de {bank}."),
     },
 }
 

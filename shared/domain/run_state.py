@@ -91,6 +91,12 @@ class RunState(RunProgress, Lease, Demand, RunNumber):
             **self._percent_unknown(),
         )
 
+    def awaits_source(self, *, error: ErrorSummary, until: datetime) -> Self:
+        """The source is down: a pending sync waits for it and shows why; no effect on a sync that is not pending."""
+        if self.status is not SyncStatus.PENDING:
+            return self
+        return self._with(error=error, next_retry_at=until, due_at=until)
+
     def requeue(self, *, now: datetime, trace: str | None = None) -> Self:
         """The scheduler found the sync due: it becomes `pending`.
 
@@ -118,7 +124,9 @@ class RunState(RunProgress, Lease, Demand, RunNumber):
         if self.is_leased(now):
             raise IllegalTransition("a run is working")
         died = self.status is SyncStatus.IN_PROGRESS and not self.has_continuation
-        return (self.queued(now=now) if died else self).model_copy(update={"due_at": now + poll_intervals.PAUSED})
+        due_at = now + poll_intervals.PAUSED
+        state = self.queued(now=now) if died else self
+        return state._with(due_at=due_at, next_retry_at=None if state.next_retry_at is None else due_at)  # noqa: SLF001
 
     def backed_off(self, *, now: datetime) -> Self:
         """The scheduler could not requeue the sync: it is due later, with a growing delay; never if stopped."""

@@ -16,7 +16,9 @@ from shared.ports.history_moves import (
     MoveStream,
     StoredArchive,
 )
+from shared.ports.institution_health import PublishedHealth
 from shared.ports.institutions import Institutions
+from shared.ports.outage_notices import OutageNotices, Outages
 from shared.ports.people import Callers, Devices, Limits, Messaging, Profile, Profiles, Pushes
 from shared.ports.plaid import InstitutionPage, ItemFacts, LinkRequest, LinkToken, NewItem, Plaid
 from shared.ports.product_consents import ProductConsents
@@ -100,6 +102,8 @@ __all__ = [
     "MoveStream",
     "NewItem",
     "OwnedAccount",
+    "OutageNotices",
+    "Outages",
     "Owners",
     "ParseWebhook",
     "PausedSyncs",
@@ -109,6 +113,7 @@ __all__ = [
     "ProductSyncs",
     "Profile",
     "Profiles",
+    "PublishedHealth",
     "Pushes",
     "Removals",
     "RunStates",

@@ -60,6 +60,10 @@ class Connections(Protocol):
     def at_institution(self, institution_id: str) -> list[str]:
         """Ids of the connections to an institution."""
 
+    def of_institution(self, institution_id: str) -> list[BankConnection]: ...  # noqa: D102
+    def users_at(self, institution_id: str, *, most: int) -> int:
+        """The number of users with a connection to an institution, counted up to `most`."""
+
     def page(self, *, after: str | None, limit: int) -> list[tuple[str, str]]:
         """Pairs of connection id and owner id, in the order of connection ids, starting after `after`."""
 

@@ -30,8 +30,13 @@ ERROR_CODES = {code for table in ERROR_TABLES for code in table} | {
     UNKNOWN_TO_PLAID,
 }
 WEBHOOK_CODES = {word for event in MEANINGS for word in event} - {"ERROR"}  # which is also a log level
-# Documents carry Plaid's codes, and nothing else in them identifies a revocation.
-STORED = {("shared/domain/connection.py", "USER_PERMISSION_REVOKED")}
+# Documents carry Plaid's codes: nothing else in them identifies a revocation, and a sync that waits for the end of an
+# outage shows the same code as one that failed because of it.
+STORED = {
+    ("shared/domain/connection.py", "USER_PERMISSION_REVOKED"),
+    ("shared/domain/institution_health/outage.py", "INSTITUTION_DOWN"),
+    ("shared/domain/institution_health/outage.py", "INSTITUTION_ERROR"),
+}
 
 
 def literals(source: str) -> Iterator[str]:

@@ -6,6 +6,8 @@ problems of many users, one user's log is counted that many times.
 
 from __future__ import annotations
 
+import json
+import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -13,9 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from shared.domain.institution_health.evidence import HealthState, Verdict
+from shared.log import JsonFormatter
+from shared.usecases.institution_health.report_verdict import report_refused_pause, report_verdict
 from tests.e2e.bank import wait_until
 from tests.e2e.test_rotation import done
-from tests.monitoring.evaluate import fires
+from tests.monitoring.evaluate import Line, fires
 from tests.monitoring.ground import METRICS, POLICIES, Ground, firing
 
 pytestmark = pytest.mark.timeout(240)
@@ -187,6 +192,31 @@ def test_enqueued_tasks_are_not_delivered(ground: Ground) -> None:
     before = [line for line in log if line["message"] != "task.ended"]  # as long as none has succeeded
     assert "queue-stuck" in firing(before)
     assert "queue-stuck" not in firing(log)
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[Line]:
+    """The lines as the functions write them."""
+    lines = [json.loads(JsonFormatter().format(record)) for record in caplog.records]
+    caplog.clear()
+    return lines
+
+
+def test_a_bank_goes_down(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    healthy, suspected, down = (
+        Verdict(state, None, ago()) for state in (HealthState.HEALTHY, HealthState.SUSPECTED, HealthState.DOWN)
+    )
+    report_verdict("ins_1", healthy, suspected)
+    report_verdict("ins_1", down, down)
+    report_verdict("ins_1", down, healthy)
+    assert "institution-down" not in firing(logged(caplog))
+    report_verdict("ins_1", suspected, down)
+    assert {"institution-down", "auto-pause-refused"} & firing(logged(caplog)) == {"institution-down"}
+
+
+def test_a_pause_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    report_refused_pause("ins_1", Verdict(HealthState.DOWN, None, ago()), why="many_institutions")
+    assert "auto-pause-refused" in firing(logged(caplog))
 
 
 def test_every_alert_is_tested() -> None:

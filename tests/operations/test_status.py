@@ -11,6 +11,7 @@ from operations.commands import main
 from operations.status import SHOWN, screen
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.health import Health, UnhealthyConnection
+from shared.domain.institution_health.evidence import HealthState, Verdict
 from shared.serving import container
 from shared.settings import Settings, settings
 
@@ -67,6 +68,29 @@ def test_status_always_fits_a_screen() -> None:
     assert lines[-1] == "  … and more"
     empty = Health(statuses={}, stale=0, failing=0, overdue_syncs=0, overdue_webhooks=0, overdue_removals=0)
     assert screen(empty, [], now=NOW).startswith("0 connections")
+
+
+def test_the_worst_banks_are_listed_first_and_healthy_ones_are_not() -> None:
+    def verdict(state: HealthState, hours: int) -> Verdict:
+        return Verdict(state, None, NOW - timedelta(hours=hours), seen=20, failing=18)
+
+    banks = {
+        "Late Bank": verdict(HealthState.DEGRADED, 9),
+        "Well Bank": verdict(HealthState.HEALTHY, 9),
+        "Down Bank": verdict(HealthState.DOWN, 1),
+        "Long Down\x1b[2J": verdict(HealthState.DOWN, 3),
+        "Odd Bank": verdict(HealthState.SUSPECTED, 1),
+    }
+    shown = screen(WELL, [BROKEN] * (SHOWN + 1), now=NOW, banks=banks).splitlines()
+    assert len(shown) <= 34
+    assert max(map(len, shown)) <= 110
+    rows = [line.split(maxsplit=2)[1:] for line in shown if line.startswith("  bank ")]
+    assert [state for state, _ in rows] == ["down", "down", "degraded"]
+    assert rows[0][1].startswith("Long Down\\x1b[2J")
+    assert rows[0][1].endswith("18 of 20 connections fail, since 3 h")
+    assert any("… and 1 more" in line for line in shown)
+    assert not any("Well Bank" in line for line in shown)
+    assert "bank" not in "".join(screen(WELL, [], now=NOW, banks={"Well Bank": banks["Well Bank"]}).splitlines()[1:])
 
 
 def test_command_counts_and_looks_up_institution_names(

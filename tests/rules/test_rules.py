@@ -37,6 +37,7 @@ PRIVATE = (
     "bank_history_moves",
     "bank_product_state",
     "bank_erasures",
+    "bank_institution_evidence",
     "bank_a_name_of_tomorrow",
     "another_collection",
 )

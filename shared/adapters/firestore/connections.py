@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from google.cloud import firestore
 
 _ID = re.compile(r"[A-Za-z0-9-][A-Za-z0-9_-]{0,127}")
+_USERS_PAGE = 50
 _APART = {"access_token", "cursor"}  # never in the document that clients read
 
 
@@ -76,6 +77,25 @@ class FirestoreConnections:
         """Lists the ids of the connections at an institution, in one query that reads one field."""
         query = self._client.collection(CONNECTIONS).where(filter=FieldFilter("institution_id", "==", institution_id))
         return [snapshot.id for snapshot in query.select(["institution_id"]).stream()]
+
+    def of_institution(self, institution_id: str) -> list[BankConnection]:
+        """Finds the connections at an institution, in one query."""
+        query = self._client.collection(CONNECTIONS).where(filter=FieldFilter("institution_id", "==", institution_id))
+        return [c for c in map(_connection, query.stream()) if c is not None]
+
+    def users_at(self, institution_id: str, *, most: int) -> int:
+        """Counts the users at an institution: queries of 50 connections each, until enough users are found."""
+        at_bank = self._client.collection(CONNECTIONS).where(filter=FieldFilter("institution_id", "==", institution_id))
+        query = at_bank.select(["app_user_id"]).order_by("__name__").limit(_USERS_PAGE)
+        users: set[str] = set()
+        last: Any = None
+        while len(users) < most:
+            page = list((query.start_after(last) if last is not None else query).stream())
+            users.update(snapshot.get("app_user_id") for snapshot in page)
+            if len(page) < _USERS_PAGE:
+                break
+            last = page[-1]
+        return min(len(users), most)
 
     def page(self, *, after: str | None, limit: int) -> list[tuple[str, str]]:
         """Lists ids and owners of all connections, page by page, in one query that reads one field."""

@@ -113,6 +113,7 @@ BACKEND = frozenset(
         _asked("bank_link_sessions", "app_user_id", "updates", ranged="usable_until", sorted_=False),
         _asked("bank_notifications", "connection_id"),
         _asked("bank_notifications", ranged="created_at"),
+        Query("bank_notifications", frozenset(["outage_id"]), everywhere=True),
         _asked("bank_removals", "app_user_id"),
         _asked("bank_set_aside", "connection_id"),
         _asked("bank_sync_runs", "connection_id"),

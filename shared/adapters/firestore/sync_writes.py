@@ -70,7 +70,9 @@ RUN_FIELD = "run"  # on a marked row: the number of the run that wrote it
 
 _ROW_MASK = mask_of([*Transaction.__annotations__, "connection_id", "app_user_id", RUN_FIELD])
 _NOTE_MASK = mask_of(["user"])
-_NOTIFICATION_MASK = mask_of(["kind", "connection_id", "title", "body", "created_at"])
+_NOTIFICATION_FIELDS = ["kind", "connection_id", "title", "body", "created_at"]
+_NOTIFICATION_MASK = mask_of(_NOTIFICATION_FIELDS)
+_OUTAGE_MASK = mask_of([*_NOTIFICATION_FIELDS, "outage_id"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,5 +268,6 @@ def put_marks(batch: Batch, marks: Iterable[Mark]) -> None:
 
 def put_notification(batch: Batch, news: Notification, *, app_user_id: str) -> None:
     """Writes a notification; an existing one keeps its `read_at`."""
-    fields = news.model_dump(exclude={"notification_id", "read_at"})
-    batch.merge(f"users/{app_user_id}/{NOTIFICATIONS}/{news.notification_id}", fields, _NOTIFICATION_MASK)
+    fields = news.model_dump(exclude={"notification_id", "read_at"}, exclude_none=True)
+    mask = _NOTIFICATION_MASK if news.outage_id is None else _OUTAGE_MASK
+    batch.merge(f"users/{app_user_id}/{NOTIFICATIONS}/{news.notification_id}", fields, mask)

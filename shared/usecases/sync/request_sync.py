@@ -9,6 +9,7 @@ from datetime import timedelta
 from shared import trace
 from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.errors import FailedPrecondition, NotFound, ResourceExhausted, Unavailable
+from shared.domain.institution_health.outage import Outage
 from shared.domain.progress import SyncProgress, SyncStatus
 from shared.domain.sync_state import IllegalTransition, SyncState
 from shared.domain.webhook import Meaning, Webhook
@@ -25,7 +26,10 @@ MAX_TRIES = 20  # of a compare-and-set against a run that commits a few times a 
 class SyncRequests:
     """Records that a sync is requested, and enqueues it; if a run is working already, another run follows it.
 
-    `manual_spacing` is the minimum time between two requests of a user for one connection.
+    Attributes:
+        connections, syncs, queue, clock: The ports.
+        manual_spacing: The minimum time between two requests of a user for one connection.
+        outage_of: The outage of a connection's bank, for a request of its user; None if there is none.
     """
 
     connections: Connections
@@ -33,6 +37,7 @@ class SyncRequests:
     queue: SyncQueue
     clock: Clock
     manual_spacing: timedelta
+    outage_of: Callable[[BankConnection], Outage | None] = lambda _: None
 
     def by_user(self, connection_id: str, *, app_user_id: str, count: Callable[[], None]) -> SyncProgress:
         """Requests a sync for a user.
@@ -44,13 +49,16 @@ class SyncRequests:
 
         Returns:
             The progress after the request: `pending`, or `in_progress` if a run is working (another run will follow).
+            During an outage of the bank it is `pending` with the error `INSTITUTION_DOWN`, and no run is enqueued.
 
         Raises:
             NotFound: The connection does not exist, or belongs to another user.
             FailedPrecondition: The connection can never work again; the user has to link the bank again.
             ResourceExhausted: The last request is less than `manual_spacing` ago, or `count` raised it.
         """
-        _usable(owned(self.connections.find(connection_id), app_user_id))
+        connection = owned(self.connections.find(connection_id), app_user_id)
+        _usable(connection)
+        outage = self.outage_of(connection)
         counted = False
 
         def request(state: SyncState) -> SyncState:
@@ -67,9 +75,10 @@ class SyncRequests:
             if not counted:
                 count()
                 counted = True
-            return state.request(now=now, refresh=True, trace=trace.carried()).model_copy(
-                update={"last_manual_sync_at": now}
-            )
+            requested = state.request(now=now, refresh=True, trace=trace.carried())
+            if outage is not None:
+                requested = requested.awaits_source(error=outage.error(), until=outage.next_check_at)
+            return requested.model_copy(update={"last_manual_sync_at": now})
 
         return self._request(connection_id, request).progress()
 
@@ -183,7 +192,7 @@ class SyncRequests:
             status=state.status,
             served_in=serving.trace_id if serving else None,
         )
-        if state.status is SyncStatus.PENDING:
+        if state.status is SyncStatus.PENDING and state.error is None:
             enqueue(self.queue, connection_id, name=f"{connection_id}-q{state.requested}")
 
 

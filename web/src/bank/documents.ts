@@ -17,6 +17,7 @@ import type {
   BalanceMonth,
   BankConnection,
   Holding,
+  InstitutionHealth,
   InstitutionInfo,
   InvestmentTransaction,
   Liability,
@@ -74,6 +75,7 @@ export const notificationsOf = (uid: string, most: number) =>
     limit(most),
   );
 export const institution = (id: string) => doc(typed<InstitutionInfo>("bank_institutions"), id);
+export const institutionHealth = (id: string) => doc(typed<InstitutionHealth>("bank_institution_health"), id);
 export const transaction = (connection: string, id: string) =>
   doc(db(), `bank_connections/${connection}/bank_transactions/${id}`) as DocumentReference<Transaction>;
 export const notification = (uid: string, id: string) => doc(db(), `users/${uid}/bank_notifications/${id}`);

@@ -17,6 +17,7 @@ export { countedOnly, isCounted } from "./duplicates";
 export * from "./errors";
 export { categoryOf, type Filter, PAGE, UNASKED } from "./feed";
 export { reads } from "./firestore";
+export * from "./health";
 export * from "./hooks";
 export * from "./link";
 export type { Live } from "./live";
@@ -36,7 +37,9 @@ export type {
   BalanceMonth,
   BalancesSource,
   BankConnection,
+  HealthMessage,
   Holding,
+  InstitutionHealth,
   InstitutionInfo,
   InvestmentTransaction,
   ItemStatus,

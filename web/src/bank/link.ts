@@ -1,11 +1,19 @@
 /** Plaid Link, or the simulator's, as a promise. https://plaid.com/docs/link/web/ */
 import { createLinkToken, exchangePublicToken, reconnectConnection } from "./calls";
 import { BankError, toBankError } from "./errors";
+import { bankHealth, loginFails } from "./health";
 import { forgetLink, keepLink, keptLink } from "./keptLink";
 import { patiently } from "./patience";
 import { toChooseFrom } from "./relink";
 import { bank, onUser } from "./session";
-import type { Action, BankConnection, ItemStatus, LinkAccount, LinkInstitution } from "./types.generated";
+import type {
+  Action,
+  BankConnection,
+  InstitutionHealth,
+  ItemStatus,
+  LinkAccount,
+  LinkInstitution,
+} from "./types.generated";
 
 interface Success {
   public_token: string;
@@ -50,8 +58,12 @@ export interface Decision {
 export type Purpose =
   | ({ kind: "connect" } & Decision)
   | { kind: "repair" | "accounts" | "consent" | "products"; connection_id: string };
-/** What a screen does while Link's result is sent to the backend. */
+/** What a screen does before Link opens, and while Link's result is sent to the backend. */
 export interface Asked {
+  /** The bank that the user will log in to, if it is known before Link opens. */
+  institutionId?: string | null | undefined;
+  /** Asks whether Link opens although logins at that bank fail. */
+  warn?: ((health: InstitutionHealth) => Promise<boolean>) | undefined;
   /** Called when the user has finished Link, before the backend connects the bank. */
   onShared?: ((bank: string | null) => void) | undefined;
   /** Asks which of several dead connections the new one replaces; null: none. */
@@ -190,6 +202,13 @@ async function settle(purpose: Purpose, success: Success | null, asked: Asked): 
   return { connection_id, ...(await patiently(() => reconnectConnection({ connection_id }))) };
 }
 
+/** Whether Link may open: if logins at the bank fail, the user decides. An unknown health never keeps a user out. */
+async function mayOpen({ institutionId, warn }: Asked): Promise<boolean> {
+  if (!institutionId || !warn) return true;
+  const health = await bankHealth(institutionId).catch(() => null);
+  return !health || !loginFails(health) || warn(health);
+}
+
 /**
  * The whole Link flow: create a link token, show Link, and send its result to the backend.
  * @returns the connection, or null if the user left.
@@ -197,6 +216,7 @@ async function settle(purpose: Purpose, success: Success | null, asked: Asked): 
  */
 export async function goThroughLink(purpose: Purpose, language?: string, asked: Asked = {}): Promise<Outcome> {
   try {
+    if (!(await mayOpen(asked))) return null;
     const uid = currentUid(); // before the call: the link token is this user's
     const [{ link_token, expiration }] = await Promise.all([
       createLinkToken({

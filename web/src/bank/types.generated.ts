@@ -200,6 +200,23 @@ export interface InstitutionInfo {
   fetched_at: Timestamp;
 }
 
+/** The health of a bank. Without a document, nothing is known to be wrong. */
+export interface InstitutionHealth {
+  institution_id: string;
+  state: HealthState;
+  kind: OutageKind | null;
+  since: Timestamp;
+  message_key: HealthMessage;
+  share_failing: number;
+  updated_at: Timestamp;
+}
+
+export type HealthState = "healthy" | "suspected" | "degraded" | "down" | "recovering";
+
+export type OutageKind = "login" | "data" | "both";
+
+export type HealthMessage = "bank_ok" | "bank_late" | "bank_login_down" | "bank_data_down" | "bank_down" | "bank_recovering";
+
 /** A document under the user. `notification_id` is derived from the event, so writing one twice is idempotent. */
 export interface Notification {
   kind: NotificationKind;
@@ -208,9 +225,10 @@ export interface Notification {
   body: string;
   created_at: Timestamp;
   read_at?: Timestamp | null;
+  outage_id?: string | null;
 }
 
-export type NotificationKind = "needs_repair" | "needs_relink" | "repaired" | "renewed" | "expiring" | "disconnecting" | "new_accounts" | "revoked" | "account_revoked" | "first_sync_done" | "history_late" | "link_again" | "history_moved" | "note_kept";
+export type NotificationKind = "needs_repair" | "needs_relink" | "repaired" | "renewed" | "expiring" | "disconnecting" | "new_accounts" | "revoked" | "account_revoked" | "first_sync_done" | "history_late" | "link_again" | "history_moved" | "note_kept" | "bank_down" | "bank_back";
 
 /** The balances of one account in one month (`YYYY-MM`), by day of the month (`01` to `31`). */
 export interface BalanceMonth {

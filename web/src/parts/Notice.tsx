@@ -30,7 +30,7 @@ export function Notice({ connection }: { connection: BankConnection }) {
         look="main"
         busy={link.isBusy(notice.purpose)}
         disabled={!online || link.taken}
-        onClick={() => link.open(notice.purpose)}
+        onClick={() => link.open(notice.purpose, connection.institution_id)}
       >
         {notice.action}
       </Button>

@@ -82,6 +82,9 @@ export function syncLineOf(
     case "in_progress":
       return busy(t.sync[progress.stage]);
     case "pending":
+      if (progress.error) {
+        return { ...calm, text: retryText(bank, progress.next_retry_at?.toDate(), now, t, language), tone: "warn" };
+      }
       if (progress.stage === "waiting_for_bank" && connection.history_late) return late;
       return busy(t.sync[progress.stage === "waiting_for_bank" ? "waiting_for_bank" : "queued"]);
     case "completed":

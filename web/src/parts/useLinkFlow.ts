@@ -4,6 +4,7 @@ import { type Asked, goThroughLink, type Outcome, type Purpose, useConnections }
 import type { Texts } from "../text/en";
 import { useText } from "../text/language";
 import { askingAboutDuplicates } from "./duplicate";
+import { warnOfOutage } from "./loginWarning";
 import { askWhichToReplace } from "./replace";
 import { nameOf } from "./situation";
 import { say } from "./toasts";
@@ -71,13 +72,15 @@ export function useLinkFlow() {
   const begin = async (purpose: Purpose, work: (asked: Asked) => Promise<Outcome>) => {
     if (underWay) return;
     const onShared = (bank: string | null) => becomes({ purpose, shared: bank ?? t.yourBank });
-    const told = async () => tell(purpose, await work({ onShared, choose: askWhichToReplace }));
+    const told = async () => tell(purpose, await work({ onShared, choose: askWhichToReplace, warn: warnOfOutage }));
     // The user has already decided to connect the bank twice: do not ask again.
     const decided = purpose.kind === "connect" && purpose.allow_duplicate;
     await run(() => withLink(purpose, decided ? told : () => askingAboutDuplicates(told)));
   };
   return {
-    open: (purpose: Purpose) => begin(purpose, (asked) => goThroughLink(purpose, language, asked)),
+    /** Opens Link; `institutionId` is the bank that the user will log in to, if it is known. */
+    open: (purpose: Purpose, institutionId?: string | null) =>
+      begin(purpose, (asked) => goThroughLink(purpose, language, { ...asked, institutionId })),
     run: begin,
     taken: now !== null,
     isBusy: (purpose: Purpose) => !!now?.purpose && nameFor(now.purpose) === nameFor(purpose),

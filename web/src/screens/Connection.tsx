@@ -15,6 +15,7 @@ import { AccountRow } from "../parts/Accounts";
 import { Button, Empty, Skeleton } from "../parts/basics";
 import { LoadFailed } from "../parts/LoadFailed";
 import { Notice } from "../parts/Notice";
+import { Outage } from "../parts/Outage";
 import { ConnectionProducts } from "../parts/Products";
 import { SyncLine } from "../parts/SyncLine";
 import { nameOf } from "../parts/situation";
@@ -48,11 +49,13 @@ function Actions({ connection, onRemove }: { connection: BankConnection; onRemov
   const [wait, setWait] = useCountdown();
   const progress = useSyncProgress(connection.connection_id);
   const { connection_id, status } = connection;
-  const running = progress?.status === "in_progress" || (progress?.status === "pending" && progress.stage === "queued");
+  const queued = progress?.status === "pending" && progress.stage === "queued" && !progress.error;
+  const running = progress?.status === "in_progress" || queued;
   const ask = async () => {
     const refused = await refresh.run(async () => {
-      await syncConnection({ connection_id });
-      say(t.connection.syncAsked);
+      const { sync_progress } = await syncConnection({ connection_id });
+      const waits = sync_progress.status === "pending" && sync_progress.error;
+      say(waits ? t.connection.syncWaits(nameOf(connection, t)) : t.connection.syncAsked);
     });
     if (refused?.wayOn === "wait") setWait(refused.retryAfterSeconds ?? 30);
   };
@@ -70,7 +73,7 @@ function Actions({ connection, onRemove }: { connection: BankConnection; onRemov
         icon={<ListPlus aria-hidden />}
         busy={link.isBusy({ kind: "accounts", connection_id })}
         disabled={!online || link.taken || status === "error"}
-        onClick={() => link.open({ kind: "accounts", connection_id })}
+        onClick={() => link.open({ kind: "accounts", connection_id }, connection.institution_id)}
       >
         {t.connection.addAccounts}
       </Button>
@@ -174,6 +177,7 @@ function Found({ connection, removal }: { connection: BankConnection; removal: R
           <span className={`status ${connection.status}`}>{t.status[connection.status]}</span>
         </div>
       </header>
+      <Outage connection={connection} />
       <Notice connection={connection} />
       <section className="card" data-testid="sync">
         <SyncLine connection={connection} progress={progress} />

@@ -17,7 +17,7 @@ import { useTitle } from "../parts/useTitle";
 import { relative, useText } from "../text/language";
 
 const ALARMING = new Set<NotificationKind>(["needs_repair", "needs_relink", "expiring", "disconnecting", "link_again"]);
-const CHEERFUL = new Set<NotificationKind>(["repaired", "renewed", "first_sync_done"]);
+const CHEERFUL = new Set<NotificationKind>(["repaired", "renewed", "first_sync_done", "bank_back"]);
 
 function Icon({ kind }: { kind: NotificationKind }) {
   if (ALARMING.has(kind)) return <CircleAlert aria-hidden className="bad-ink" />;

@@ -30,6 +30,7 @@ import { AccountRow } from "../parts/Accounts";
 import { BankLogo, Button, Empty, Skeleton } from "../parts/basics";
 import { LoadFailed } from "../parts/LoadFailed";
 import { Notice } from "../parts/Notice";
+import { Outage } from "../parts/Outage";
 import { SyncLine } from "../parts/SyncLine";
 import { nameOf } from "../parts/situation";
 import { useLinkFlow } from "../parts/useLinkFlow";
@@ -87,6 +88,7 @@ function Card(props: {
         </span>
         <ChevronRight aria-hidden className="soft" />
       </Link>
+      <Outage connection={connection} />
       <Notice connection={connection} />
       {accounts.length > 0 ? (
         <ul className="accounts">

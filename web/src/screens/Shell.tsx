@@ -28,6 +28,7 @@ import { Skeleton } from "../parts/basics";
 import { Crash } from "../parts/Crash";
 import { useDuplicate } from "../parts/duplicate";
 import { LastMessage } from "../parts/LastMessage";
+import { useOutageWarning } from "../parts/loginWarning";
 import { useReplaceQuestion } from "../parts/replace";
 import { useMessages } from "../parts/toasts";
 import { useTitle } from "../parts/useTitle";
@@ -46,6 +47,7 @@ const Settings = lazy(() => import("./Settings"));
 const LinkReturn = lazy(() => import("./LinkReturn"));
 const Duplicate = lazy(() => import("../parts/Duplicate"));
 const Replace = lazy(() => import("../parts/Replace"));
+const OutageWarning = lazy(() => import("../parts/OutageWarning"));
 const Archive = lazy(() => import("./Archive"));
 // If the toasts cannot be loaded, show the last message without them.
 const Toaster = lazy(() => import("../parts/Toaster").catch(() => ({ default: LastMessage })));
@@ -172,6 +174,7 @@ export default function Shell({ user, signOut }: { user: User; signOut(): Promis
   const messages = useMessages();
   const duplicate = useDuplicate();
   const question = useReplaceQuestion();
+  const warning = useOutageWarning();
   useLanguageStored(user.uid);
   return (
     <UserProvider value={user.uid}>
@@ -204,7 +207,12 @@ export default function Shell({ user, signOut }: { user: User; signOut(): Promis
       )}
       {question && (
         <Suspense>
-          <Replace dead={question.dead} onAnswer={question.answer} />
+          <Replace dead={question.asked} onAnswer={question.answer} />
+        </Suspense>
+      )}
+      {warning && (
+        <Suspense>
+          <OutageWarning health={warning.asked} onAnswer={warning.answer} />
         </Suspense>
       )}
       {messages.length > 0 && (
