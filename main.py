@@ -29,6 +29,7 @@ FUNCTIONS = (
     "exchangelink",
     "checkitem",
     "checkitems",
+    "judgeinstitution",
     "rotatetoken",
     "removeitem",
     "erasedata",

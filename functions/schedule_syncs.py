@@ -5,6 +5,7 @@ from firebase_functions import scheduler_fn
 from shared import service_accounts
 from shared.serving import (
     container,
+    health_container,
     items_container,
     linking_container,
     products_container,
@@ -21,7 +22,7 @@ from shared.serving.guards import event_handler, run_steps
 @event_handler
 def schedule_syncs(_event: scheduler_fn.ScheduledEvent) -> None:
     """Idempotent: each step touches only what is due."""
-    run_steps(_syncs, _products, _inbox, _rotations, _removals, _history_moves, _intents, _health)
+    run_steps(_syncs, _products, _inbox, _rotations, _removals, _history_moves, _intents, _institutions, _health)
 
 
 def _syncs() -> None:
@@ -51,6 +52,10 @@ def _history_moves() -> None:
 
 def _intents() -> None:
     linking_container.sweep_exchanges()()
+
+
+def _institutions() -> None:
+    health_container.watch_institutions()()
 
 
 def _health() -> None:

@@ -6,7 +6,7 @@ from firebase_functions import https_fn
 from pydantic import Field
 
 from shared import service_accounts
-from shared.serving import container, sync_container
+from shared.serving import container, health_container
 from shared.serving.guards import authenticated_endpoint
 from shared.serving.http import Reply, Route, StrictInput
 from shared.serving.rate_limits import limited
@@ -32,7 +32,6 @@ def sync_connection(uid: str, given: Input) -> Reply:
     During an outage of the bank it is `pending` with the error `INSTITUTION_DOWN` and `next_retry_at`.
     """
     per_minute = container.settings().syncs_per_minute
-    progress = sync_container.sync_requests().by_user(
-        given.connection_id, app_user_id=uid, count=lambda: limited(uid, "sync", per_minute)
-    )
+    requests = container.sync_requests(outage_of=health_container.notify_outage().on_refresh)
+    progress = requests.by_user(given.connection_id, app_user_id=uid, count=lambda: limited(uid, "sync", per_minute))
     return Reply({"sync_progress": progress.model_dump(mode="json")}, status=202)

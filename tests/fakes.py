@@ -36,6 +36,7 @@ from shared.domain.history_move import HistoryMove
 from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession
 from shared.domain.inherited_notes import label_of
 from shared.domain.institution import InstitutionInfo
+from shared.domain.institution_health.evidence import PlaidStatus
 from shared.domain.item import ItemHolder
 from shared.domain.notification import Notification
 from shared.domain.pause import Pauses
@@ -65,6 +66,7 @@ from shared.ports import (
     Profile,
     StoredArchive,
     StoredRow,
+    TaskFunction,
     Version,
     Write,
 )
@@ -210,6 +212,8 @@ class FakeItem:
     refuses_data: ProviderError | None = None  # data calls are answered with it, but the item does not report it
     consent_expiration_time: datetime | None = None
     last_update: datetime | None = None
+    last_failed_update: datetime | None = None
+    refuses_live: ProviderError | None = None  # calls that ask the bank while they wait are answered with it
     last_webhook: datetime | None = None
     account_revoked_at: datetime | None = None
     epoch: int = 0  # incremented when data changes between pages
@@ -261,6 +265,7 @@ class FakePlaid:
         self.mutate_at_page: Callable[[int], None] | None = None
         self.link_requests: list[LinkRequest] = []
         self.catalogue: dict[str, InstitutionInfo] = {}  # without an entry, every institution is the first bank
+        self.statuses: dict[str, PlaidStatus] = {}  # without an entry, Plaid reports no status
         self.on_page: Callable[[], None] | None = None
         self.on_refresh: Callable[[], None] | None = None
         self._updates = itertools.count(1)
@@ -398,6 +403,9 @@ class FakePlaid:
 
         return self._call("institution", call)  # type: ignore[no-any-return]
 
+    def institution_status(self, institution_id: str) -> PlaidStatus | None:
+        return self._call("institution_status", lambda: self.statuses.get(institution_id))  # type: ignore[no-any-return]
+
     def institutions(self, *, country_codes: tuple[str, ...], offset: int, count: int) -> InstitutionPage:
         def call() -> InstitutionPage:
             listed = [one for one in self.catalogue.values() if {*one.country_codes} & {*country_codes}]
@@ -408,7 +416,9 @@ class FakePlaid:
 
     def refresh(self, access_token: Secret) -> None:
         def call() -> None:
-            self._item(access_token)
+            item = self._item(access_token)
+            if item.refuses_live is not None:
+                raise item.refuses_live
             if self.on_refresh is not None:
                 self.on_refresh()
 
@@ -472,6 +482,7 @@ def _facts(item: FakeItem, *, with_accounts: bool) -> ItemFacts:
         accounts=item.accounts if with_accounts else [],
         error=None if with_accounts else item.error,
         last_update=item.last_update,
+        last_failed_update=item.last_failed_update,
         last_webhook=item.last_webhook,
         account_revoked_at=item.account_revoked_at,
     )
@@ -522,6 +533,7 @@ class FakeQueue:
         self.calls = calls or Calls()
         self.tasks: list[tuple[str, str]] = []  # name, connection
         self.others: list[tuple[str, dict[str, Any]]] = []  # function, payload
+        self.judgements: list[tuple[datetime | None, str]] = []  # when an institution is to be judged, and which
         self.balances: list[str] = []  # connections whose balances wait to be derived
         self.names: set[str] = set()
 
@@ -533,11 +545,13 @@ class FakeQueue:
 
         self.calls.around("queue.enqueue", call)
 
-    def add(self, function: str, payload: Mapping[str, Any], *, name: str) -> None:
+    def add(self, function: str, payload: Mapping[str, Any], *, name: str, at: datetime | None = None) -> None:
         def call() -> None:
             if name not in self.names:
                 self.names.add(name)
-                if payload.get("only") == BALANCES:
+                if function == TaskFunction.JUDGE_INSTITUTION:
+                    self.judgements.append((at, payload["institution_id"]))
+                elif payload.get("only") == BALANCES:
                     self.balances.append(payload["connection_id"])
                 else:
                     self.others.append((function, dict(payload)))

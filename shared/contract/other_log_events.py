@@ -63,6 +63,19 @@ OTHER_EVENTS: dict[str, Event] = {
     "institutions.refreshed": Event("Old institutions in the cache were refreshed.", ("refreshed", "left")),
     "welcome.postponed": Event("The set-up of a connection failed; it is retried."),
     # -- outages of banks --
+    "institutions.watched": Event(
+        "The scheduler found institutions to judge: unsettled ones, failing ones, and those that Plaid reports.",
+        ("judged", "failing", "reported"),
+    ),
+    "institution.status_unknown": Event(
+        "Plaid's status of an institution could not be read.", ("institution_id", "error_code")
+    ),
+    "institution.judged_elsewhere": Event(
+        "Another judgement of the institution was faster; this one was dropped.", ("institution_id",)
+    ),
+    "institution.resumed": Event(
+        "Deferred syncs of a bank were started while it recovers.", ("institution_id", "syncs")
+    ),
     "outage.announced": Event(
         "Users were notified of an outage of their bank, because their data is old.", ("institution_id", "users")
     ),

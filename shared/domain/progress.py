@@ -144,7 +144,8 @@ class SyncCounts:
 
 
 class RunRecord(SyncProgress):
-    """A completed or failed run with its trace, kept for operators."""
+    """A completed or failed run with its trace and its source (the institution), kept for operators."""
 
     run: int
+    source: str | None = None
     trace: str | None = None

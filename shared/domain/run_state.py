@@ -24,6 +24,7 @@ from typing import Self
 from pydantic import Field
 
 from shared.domain import grace_periods, poll_intervals, retry_delays
+from shared.domain.deferral import Deferral
 from shared.domain.demand import Demand
 from shared.domain.errors import ErrorClass
 from shared.domain.lease import LEASE, Lease
@@ -35,7 +36,7 @@ class IllegalTransition(Exception):
     """The state machine has no such transition from the current status."""
 
 
-class RunState(RunProgress, Lease, Demand, RunNumber):
+class RunState(RunProgress, Lease, Demand, Deferral, RunNumber):
     """Progress, lease, demand and health of one sync.
 
     Attributes:
@@ -95,7 +96,7 @@ class RunState(RunProgress, Lease, Demand, RunNumber):
         """The source is down: a pending sync waits for it and shows why; no effect on a sync that is not pending."""
         if self.status is not SyncStatus.PENDING:
             return self
-        return self._with(error=error, next_retry_at=until, due_at=until)
+        return self._with(error=error, next_retry_at=until, due_at=until, deferred_from=self._data_from(until))
 
     def requeue(self, *, now: datetime, trace: str | None = None) -> Self:
         """The scheduler found the sync due: it becomes `pending`.
@@ -126,7 +127,15 @@ class RunState(RunProgress, Lease, Demand, RunNumber):
         died = self.status is SyncStatus.IN_PROGRESS and not self.has_continuation
         due_at = now + poll_intervals.PAUSED
         state = self.queued(now=now) if died else self
-        return state._with(due_at=due_at, next_retry_at=None if state.next_retry_at is None else due_at)  # noqa: SLF001
+        retry_at = due_at if state.next_retry_at else None
+        return state._with(due_at=due_at, next_retry_at=retry_at, deferred_from=self._data_from(now))  # noqa: SLF001
+
+    def _data_from(self, now: datetime) -> datetime:
+        return self.deferred_from or self.completed_at or self.wanted_since or now
+
+    def released(self, *, now: datetime, until: datetime, trace: str | None = None) -> Self:
+        """The sync may run although its bank is paused automatically; refused like `requeue`."""
+        return self.requeue(now=now, trace=trace)._with(released_until=until)  # noqa: SLF001
 
     def backed_off(self, *, now: datetime) -> Self:
         """The scheduler could not requeue the sync: it is due later, with a growing delay; never if stopped."""
@@ -160,6 +169,7 @@ class RunState(RunProgress, Lease, Demand, RunNumber):
             next_retry_at=None,
             error=None,
             due_at=now + LEASE,
+            deferred_from=None,
             **self._lease_acquired(owner, now=now),
             **taken_up,
             **({} if self.has_continuation else {"started_at": now, **self._begun()}),

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from shared.domain.bank_contact import BankContact
 from shared.domain.product_plan import ProductPlan
 from shared.domain.progress import RunRecord, SyncCounts, SyncProgress
 from shared.domain.read_position import ReadPosition
@@ -12,7 +13,7 @@ from shared.domain.sync_accounts import SyncAccounts
 _PROGRESS, _RECORD = tuple(SyncProgress.model_fields), tuple(RunRecord.model_fields)
 
 
-class SyncDocument(SyncProgress, RunState, ReadPosition, SyncAccounts, ProductPlan):
+class SyncDocument(SyncProgress, RunState, ReadPosition, SyncAccounts, ProductPlan, BankContact):
     """What every sync has, and the groups and fields of a sync of transactions.
 
     Attributes:

@@ -8,6 +8,7 @@ groups, each with the transitions of its own fields:
 * `ReadPosition`: the cursor, and the runs that wrote rows ahead of it.
 * `SyncAccounts`: the accounts that are read, and the revoked ones.
 * `ProductPlan`: the product syncs of the connection.
+* `BankContact`: the latest outcome of a call that reached the bank.
 * `SyncDocument`: all of them, with the progress and the set-up of the connection.
 
 `SyncRun` has the transitions of a running run, this module all others.
@@ -65,6 +66,7 @@ class SyncState(SyncRun):
             updated_at=now,
             next_retry_at=None,
             due_at=None,
+            deferred_from=None,
             **self._lease_revoked(),
             **self._requests_dropped(),
             **self._position_forgotten(),
@@ -81,6 +83,7 @@ class SyncState(SyncRun):
             needs_user=True,
             clears_error_on_success=False,
             due_at=None,
+            deferred_from=None,
             **self._lease_revoked(),
             **self._requests_returned(),
             **self._interrupted(),

@@ -23,6 +23,7 @@ class Meaning(StrEnum):
     NEW_ACCOUNTS = "new_accounts"
     REVOKED = "revoked"
     ACCOUNT_REVOKED = "account_revoked"
+    INSTITUTION = "institution"
     LINKED = "linked"
     NOTHING = "nothing"
 
@@ -36,6 +37,10 @@ AT_ONCE = (Meaning.SYNC, Meaning.SYNC_IF_INCOMPLETE)
 """Meanings that are handled before the response to Plaid, because they cost only one small commit."""
 
 
+WITHOUT_TASK = (Meaning.NOTHING, Meaning.LINKED, Meaning.INSTITUTION)
+"""Meanings without an effect on their connection, except for the product that they may name."""
+
+
 class Webhook(BaseModel):
     """A verified webhook.
 
@@ -47,6 +52,7 @@ class Webhook(BaseModel):
         meaning: What the backend must do; NOTHING for unknown codes.
         is_known: Whether its code is known, even if its meaning is NOTHING.
         is_of_link: Whether it concerns a Link session, so that it may contain data of no connection.
+        institution_id: The institution that an alert is about.
         product: The product that has new data, if it is about one.
         error: The error that it reports, if the webhook alone decides.
     """
@@ -61,6 +67,7 @@ class Webhook(BaseModel):
     meaning: Meaning = Meaning.NOTHING
     is_known: bool = False
     is_of_link: bool = False
+    institution_id: str | None = None
     product: ProductKind | None = None
     error: ProviderError | None = None
 

@@ -5,6 +5,7 @@ from shared.ports.budgets import Budgets
 from shared.ports.clock import Clock, Version
 from shared.ports.connections import Connections, Credentials, Guards, Intents, Items, Mark, OwnedAccount
 from shared.ports.executor import Executor, Executors, Future
+from shared.ports.health_records import BankContacts, Contact, HealthRecords
 from shared.ports.history_moves import (
     ArchiveRow,
     DropRow,
@@ -66,6 +67,9 @@ __all__ = [
     "Budgets",
     "Callers",
     "Clock",
+    "Contact",
+    "BankContacts",
+    "HealthRecords",
     "ConnectionData",
     "Connections",
     "Credentials",

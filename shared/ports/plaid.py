@@ -7,6 +7,7 @@ from typing import Protocol
 from shared.domain.account import Account
 from shared.domain.errors import ProviderError
 from shared.domain.institution import InstitutionInfo
+from shared.domain.institution_health.evidence import PlaidStatus
 from shared.domain.secret import Secret
 from shared.domain.transaction import Page
 
@@ -66,8 +67,9 @@ class InstitutionPage:
 class ItemFacts:
     """What Plaid reports about an item; `accounts` is empty if only the item was read.
 
-    `error` is the item's own error. `last_update` is when Plaid last read transactions at the bank, and `last_webhook`
-    when it last sent a webhook; `account_revoked_at` is the same time if that webhook was about a revoked account.
+    `error` is the item's own error. `last_update` is when Plaid last read transactions at the bank,
+    `last_failed_update` when it last tried without success, and `last_webhook` when it last sent a webhook;
+    `account_revoked_at` is the same time if that webhook was about a revoked account.
     """
 
     item_id: str
@@ -78,6 +80,7 @@ class ItemFacts:
     accounts: list[Account] = field(default_factory=list)
     error: ProviderError | None = None
     last_update: datetime | None = None
+    last_failed_update: datetime | None = None
     last_webhook: datetime | None = None
     account_revoked_at: datetime | None = None
 
@@ -94,6 +97,9 @@ class Plaid(Protocol):
         """Raises the error that a sync of transactions would get; reads no transactions."""
 
     def institution(self, institution_id: str, *, country_codes: tuple[str, ...]) -> InstitutionInfo: ...  # noqa: D102
+    def institution_status(self, institution_id: str) -> PlaidStatus | None:
+        """Plaid's own view of an institution's health; None if it reports none, as for small banks."""
+
     def institutions(self, *, country_codes: tuple[str, ...], offset: int, count: int) -> InstitutionPage: ...  # noqa: D102
     def refresh(self, access_token: Secret) -> None: ...  # noqa: D102
     def set_webhook(self, access_token: Secret, url: str) -> None: ...  # noqa: D102

@@ -1,6 +1,7 @@
 """Cloud Tasks."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -24,13 +25,20 @@ class TaskFunction(StrEnum):
     ROTATE_TOKEN = "rotatetoken"  # noqa: S105 (a name)
     SYNC_PRODUCTS = "syncproducts"
     EXCHANGE_LINK = "exchangelink"
+    JUDGE_INSTITUTION = "judgeinstitution"
 
 
 class Tasks(Protocol):
     """The queues of all other tasks."""
 
-    def add(self, function: TaskFunction, payload: Mapping[str, Any], *, name: str) -> None:
+    def add(self, function: TaskFunction, payload: Mapping[str, Any], *, name: str, at: datetime | None = None) -> None:
         """Adds a task. A name that was used before makes this a no-op.
+
+        Args:
+            function: The queue, by its function.
+            payload: The task's data.
+            name: The task's name.
+            at: When it is to be delivered; None: at once. The emulator of Cloud Tasks always delivers at once.
 
         Raises:
             Unavailable: The queue did not accept the task.

@@ -41,6 +41,10 @@ from shared.serving.adapters import syncs as syncs
 from shared.serving.adapters import tasks as tasks
 from shared.serving.adapters import vault as vault
 from shared.serving.adapters import webhooks as webhooks
+from shared.serving.health_adapters import bank_contacts as bank_contacts
+from shared.serving.health_adapters import health_records as health_records
+from shared.serving.health_adapters import outage_notices as outage_notices
+from shared.serving.health_adapters import published_health as published_health
 from shared.serving.once import once
 from shared.serving.product_adapters import plaid_products as plaid_products
 from shared.serving.product_adapters import product_consents as product_consents
@@ -48,6 +52,10 @@ from shared.serving.product_adapters import product_syncs as product_syncs
 from shared.settings import settings as settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shared.domain.connection import BankConnection
+    from shared.domain.institution_health.outage import Outage
     from shared.usecases.apply_status_event import StatusEvents
     from shared.usecases.item_ownership import ItemOwnership
     from shared.usecases.items.reconnect_connection import ReconnectConnection
@@ -88,8 +96,8 @@ def transactions_refresh() -> "TransactionsRefresh":
     return TransactionsRefresh(plaid=plaid(), budgets=budgets(), ceilings=settings().refresh_ceilings, clock=clock())
 
 
-def sync_requests() -> "SyncRequests":
-    """Requests syncs of transactions."""
+def sync_requests(outage_of: "Callable[[BankConnection], Outage | None]" = lambda _: None) -> "SyncRequests":
+    """Requests syncs of transactions; `outage_of` finds the outage of the bank for a request of its user."""
     from shared.usecases.sync.request_sync import SyncRequests
 
     return SyncRequests(
@@ -98,6 +106,7 @@ def sync_requests() -> "SyncRequests":
         queue=sync_queue(),
         clock=clock(),
         manual_spacing=settings().manual_sync_spacing,
+        outage_of=outage_of,
     )
 
 

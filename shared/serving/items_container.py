@@ -87,6 +87,7 @@ def refresh_balances() -> "RefreshBalances":
         plaid=container.plaid_products(),
         access_tokens=tokens_container.access_tokens(),
         item_status=container.item_status_refresh(),
+        tasks=container.tasks(),
         budgets=container.budgets(),
         ceilings=container.settings().live_balance_ceilings,
         clock=container.clock(),

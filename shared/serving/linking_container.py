@@ -152,6 +152,7 @@ def set_up_connection() -> "SetUpConnection":
     from shared.usecases.linking.find_institution import FindInstitution
     from shared.usecases.linking.follow_institution import FollowInstitution
     from shared.usecases.linking.set_up_connection import SetUpConnection
+    from shared.usecases.linking.watch_institution import WatchInstitution
     from shared.webhook_address import webhook_address
 
     settings, clock, plaid = container.settings(), container.clock(), container.plaid()
@@ -167,6 +168,7 @@ def set_up_connection() -> "SetUpConnection":
             plaid=plaid,
             clock=clock,
             sleep=container.sleep,
+            watch=WatchInstitution(records=container.health_records()),
         ),
         follow_institution=FollowInstitution(syncs=container.syncs(), clock=clock),
         clock=clock,

@@ -1,6 +1,8 @@
 """Adds tasks to the queues. If a queue does not accept a task, the scheduler finds the work due later."""
 
 import hashlib
+import re
+from datetime import UTC, datetime, timedelta
 
 from shared import trace
 from shared.domain.errors import Unavailable
@@ -11,6 +13,8 @@ from shared.domain.sync_state import SyncState
 from shared.log import log
 from shared.ports import SyncQueue, TaskFunction, Tasks
 
+JUDGED_EVERY = timedelta(minutes=5)
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,200}")
 BALANCES = "balances"  # the part of a daily check that calls nothing outside
 
 
@@ -55,7 +59,7 @@ def enqueue_removal(tasks: Tasks, removal: Removal) -> bool:
 
 def enqueue_erasure(tasks: Tasks, app_user_id: str, *, turn: str) -> bool:
     """Enqueues the next step of an erasure, which `turn` names uniquely; False if the queue did not accept it."""
-    name = f"e{hashlib.sha256(app_user_id.encode()).hexdigest()[:32]}-{turn}"  # a uid may be no valid task name
+    name = f"e{_hashed(app_user_id)}-{turn}"  # a uid may be no valid task name
     try:
         tasks.add(TaskFunction.ERASE_DATA, {"app_user_id": app_user_id}, name=name)
     except Unavailable:
@@ -80,6 +84,32 @@ def enqueue_history_move(tasks: Tasks, connection_id: str, *, move: HistoryMove 
         log.error("queue.not_taken", connection_id=connection_id)
         return False
     return True
+
+
+def enqueue_judgement(tasks: Tasks, institution_id: str, *, at: datetime) -> bool:
+    """Enqueues a judgement of an institution at the end of a 5-minute bucket, so that a storm of failures makes one.
+
+    Returns:
+        False if the queue did not accept it; the scheduler judges the institution then.
+    """
+    bucket = int(at.timestamp() // JUDGED_EVERY.total_seconds()) + 1
+    due = datetime.fromtimestamp(bucket * JUDGED_EVERY.total_seconds(), UTC)
+    name = task_name(institution_id, str(bucket))
+    try:
+        tasks.add(TaskFunction.JUDGE_INSTITUTION, {"institution_id": institution_id}, name=name, at=due)
+    except Unavailable:
+        log.error("queue.not_taken", function=TaskFunction.JUDGE_INSTITUTION)
+        return False
+    return True
+
+
+def task_name(institution_id: str, suffix: str) -> str:
+    """The name of a task about an institution, whose id may be no valid task name."""
+    return f"{institution_id if _NAME.fullmatch(institution_id) else _hashed(institution_id)}-{suffix}"
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def enqueue_balances(tasks: Tasks, connection_id: str) -> bool:

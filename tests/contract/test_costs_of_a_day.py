@@ -142,6 +142,7 @@ class Ground:
             plaid=world.plaid_products,
             access_tokens=AccessTokens(credentials=world.credentials, vault=world.vault),
             item_status=world.check,
+            tasks=world.queue,
             budgets=world.budgets,
             ceilings=SETTINGS.live_balance_ceilings,
             clock=world.clock,

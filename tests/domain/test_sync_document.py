@@ -80,6 +80,11 @@ STORED: dict[str, Any] = PROGRESS | {
     "products": ["holdings"],
     "products_for": "key",
     "due_at": NOW,
+    "deferred_from": NOW,
+    "released_until": NOW,
+    "bank_at": NOW,
+    "bank_failed": True,
+    "bank_source": "live",
 }
 
 
@@ -128,7 +133,7 @@ def test_clients_see_the_progress_and_nothing_else() -> None:
 def test_an_operator_sees_the_run_and_its_trace_as_well() -> None:
     kept = SyncState.model_validate(STORED).record()
     assert type(kept) is RunRecord
-    assert kept.model_dump() == PROGRESS | {"run": 7, "trace": "trace-1"}
+    assert kept.model_dump() == PROGRESS | {"run": 7, "source": "ins_1", "trace": "trace-1"}
 
 
 def test_each_field_belongs_to_one_group_only() -> None:

@@ -39,7 +39,9 @@ from shared.serving.once import once
 from shared.serving.refused_calls import RefusedCalls
 from shared.settings import Settings
 from tests.fake_budgets import FakeBudgets
+from tests.fake_health import FakeBankContacts, FakeHealthRecords
 from tests.fake_history_moves import FakeHistoryMoves
+from tests.fake_outages import FakeOutageNotices, FakePublishedHealth
 from tests.fake_product_syncs import FakeProductSyncs, StoredConsents
 from tests.fake_removals import FakeConnectionData, FakeErasures, FakeOwners, FakeRemovals
 from tests.fake_seals import FakeStoreSeals
@@ -70,6 +72,7 @@ TASK_FUNCTIONS = (
     "handlewebhook",
     "checkitem",
     "checkitems",
+    "judgeinstitution",
     "removeitem",
     "erasedata",
     "rotatetoken",
@@ -191,6 +194,7 @@ class Backend:
         self.users, self.owners, self.pushes = Users(), FakeOwners(), FakePushes()
         self.messaging, self.institutions, self.links = FakeMessaging(), FakeInstitutions(), FakeLinks()
         self.profiles, self.paused, self.vault = FakeProfiles(), FakePauses(), FakeVault()
+        self.records, self.published = FakeHealthRecords(), FakePublishedHealth()
         self.inbox = FakeInbox(self.store)
         self.queues = Queues(self.loop, self._deliver_task, {f: Retries.of(function(f)) for f in TASK_FUNCTIONS})
         self.mail = {"on_connection_created": Mail(), "on_notification_created": Mail()}
@@ -216,6 +220,7 @@ class Backend:
         )
         ports: dict[str, tuple[str, Any]] = {
             "audit_log": ("audit", store),
+            "bank_contacts": ("contacts", FakeBankContacts(store, self.institutions)),
             "budgets": ("budgets", FakeBudgets()),
             "callers": ("callers", self.users),
             "connection_data": ("purge", FakeConnectionData(store)),
@@ -223,6 +228,7 @@ class Backend:
             "credentials": ("credentials", self.credentials),
             "erasures": ("erasures", self.erasures),
             "health_figures": ("health", Healths(store)),
+            "health_records": ("records", self.records),
             "history_moves": ("moves", FakeHistoryMoves(store)),
             "inbox": ("inbox", self.inbox),
             "institutions": ("institutions", self.institutions),
@@ -231,11 +237,13 @@ class Backend:
             "limits": ("limits", Unlimited()),
             "links": ("links", self.links),
             "messaging": ("messaging", self.messaging),
+            "outage_notices": ("notices", FakeOutageNotices(store)),
             "owners": ("owners", self.owners),
             "paused": ("pauses", self.paused),
             "product_consents": ("product_consents", StoredConsents(store)),
             "product_syncs": ("products", FakeProductSyncs(store)),
             "profiles": ("profiles", self.profiles),
+            "published_health": ("published", self.published),
             "pushes": ("pushes", self.pushes),
             "recently_paused": ("pauses", self.paused),
             "removals": ("removals", self.removals),

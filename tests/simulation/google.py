@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from shared.domain.errors import Unavailable
@@ -111,7 +112,7 @@ class Queues:
             "synctransactions", {"connection_id": connection_id} | ({"welcome": True} if welcome else {}), name=name
         )
 
-    def add(self, function: str, payload: Mapping[str, Any], *, name: str) -> None:
+    def add(self, function: str, payload: Mapping[str, Any], *, name: str, at: datetime | None = None) -> None:
         """Adds a task; no effect if its name was used before."""
         full = f"{function}/{name}"
         if full in self.names:
@@ -122,7 +123,8 @@ class Queues:
             watch(str(function), body)
         for delay in self.mail.setdefault(str(function), Mail()).take():
             self.waiting += 1
-            self._loop.after(0.02 + delay, lambda: self._attempt(str(function), name, body, 0))
+            wait = max(0.0, (at - self._loop.now()).total_seconds()) if at is not None else 0.0
+            self._loop.after(wait + 0.02 + delay, lambda: self._attempt(str(function), name, body, 0))
 
     def _attempt(self, function: str, name: str, body: dict[str, Any], failures: int) -> None:
         def ended(acknowledged: bool) -> None:

@@ -298,9 +298,11 @@ class World:
         """Requests product syncs."""
         return ProductRequests(kinds=self.kinds, products=self.products, tasks=self.queue, clock=self.clock)
 
-    def connected(self, name: str = "1", *rows: Transaction, owner: str = ALICE) -> FakeItem:
+    def connected(
+        self, name: str = "1", *rows: Transaction, owner: str = ALICE, institution_id: str = "ins_1"
+    ) -> FakeItem:
         """A connected item at the bank whose first sync is pending."""
-        item = self.plaid.new_item(name)
+        item = self.plaid.new_item(name, institution_id=institution_id)
         item.add(*rows)
         now = self.clock.now()
         connection = BankConnection(

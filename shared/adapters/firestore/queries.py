@@ -117,6 +117,18 @@ BACKEND = frozenset(
         _asked("bank_removals", "app_user_id"),
         _asked("bank_set_aside", "connection_id"),
         _asked("bank_sync_runs", "connection_id"),
+        # outages of banks
+        Query("bank_sync_state", frozenset(["bank_failed"]), "bank_at", (Order("bank_at", descending=True),)),
+        Query("bank_sync_state", frozenset(["source"]), "bank_at", (Order("bank_at", descending=True),)),
+        Query("bank_sync_state", frozenset(["source"]), "deferred_from", (Order("deferred_from"),)),
+        Query("bank_sync_state", frozenset(["source"]), "deferred_from"),
+        Query(
+            "bank_connections",
+            frozenset(["institution_id", "status"]),
+            "updated_at",
+            (Order("updated_at", descending=True),),
+        ),
+        _asked("bank_institutions"),
         # devices
         _asked("users", ranged="notification_tokens", sorted_=False),
         # webhooks

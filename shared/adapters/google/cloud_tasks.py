@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from google.api_core import exceptions
@@ -44,7 +45,7 @@ class CloudTasksQueue:
         """Adds a sync to its queue, in one call."""
         self.add(SYNC, {"connection_id": connection_id} | ({"welcome": True} if welcome else {}), name=name)
 
-    def add(self, function: str, payload: Mapping[str, Any], *, name: str) -> None:
+    def add(self, function: str, payload: Mapping[str, Any], *, name: str, at: datetime | None = None) -> None:
         """Adds a task, in one call; no effect if its name was used before.
 
         Raises:
@@ -67,6 +68,8 @@ class CloudTasksQueue:
             "http_request": request,
             "dispatch_deadline": {"seconds": DISPATCH_DEADLINE_SECONDS},
         }
+        if at is not None:
+            task["schedule_time"] = at
         try:
             self._client.create_task(parent=queue, task=task, timeout=ENQUEUE_TIMEOUT_SECONDS)
             log.info("task.enqueued", queue=function, task=name)

@@ -3,11 +3,13 @@
 from contextlib import suppress
 from typing import Any
 
-from shared.adapters.plaid import item_mapping, transaction_mapping
+from shared.adapters.plaid import institution_mapping, item_mapping, transaction_mapping
 from shared.adapters.plaid.errors import SYNC
 from shared.adapters.plaid.transport import PlaidTransport, parse_object, unusable_is_an_outage
 from shared.domain.errors import ErrorKind, ProviderError
 from shared.domain.institution import InstitutionInfo
+from shared.domain.institution_health.evidence import PlaidStatus
+from shared.domain.link import COUNTRIES
 from shared.domain.secret import Secret
 from shared.domain.transaction import Page
 from shared.log import log
@@ -119,6 +121,17 @@ class PlaidClient(PlaidTransport):
         found = self._call("/institutions/get_by_id", body)["institution"]
         with unusable_is_an_outage():
             return item_mapping.institution_info(found, fetched_at=self._clock.now())
+
+    def institution_status(self, institution_id: str) -> PlaidStatus | None:
+        """https://plaid.com/docs/api/institutions/#institutionsget_by_id with `include_status`."""
+        body = {
+            "institution_id": institution_id,
+            "country_codes": sorted(COUNTRIES),
+            "options": {"include_status": True},
+        }
+        found = self._call("/institutions/get_by_id", body, read_seconds=FACTS_READ_SECONDS)["institution"]
+        with unusable_is_an_outage():
+            return institution_mapping.plaid_status(found.get("status"), at=self._clock.now())
 
     def institutions(self, *, country_codes: tuple[str, ...], offset: int, count: int) -> InstitutionPage:
         """https://plaid.com/docs/api/institutions/#institutionsget; skips unreadable institutions."""

@@ -40,6 +40,7 @@ def item_facts(item: Mapping[str, Any], *, accounts: object = (), status: object
         accounts=transaction_mapping.accounts(accounts, odd),
         error=from_error_object(error) if isinstance(error, dict) else None,
         last_update=_moment(transactions.get("last_successful_update"), "last_successful_update", odd),
+        last_failed_update=_moment(transactions.get("last_failed_update"), "last_failed_update", odd),
         last_webhook=sent_at,
         account_revoked_at=sent_at if webhook.get("code_sent") == ACCOUNT_REVOKED else None,
     )

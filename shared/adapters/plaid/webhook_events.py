@@ -5,6 +5,7 @@ from typing import Any
 from shared.domain.connection import REVOKED_CODE
 from shared.domain.errors import ErrorKind, ProviderError
 from shared.domain.products.kinds import ProductKind
+from shared.domain.storable import is_document_id
 from shared.domain.webhook import Meaning, Webhook
 
 MEANINGS = {
@@ -24,6 +25,8 @@ MEANINGS = {
     ("ITEM", "USER_PERMISSION_REVOKED"): Meaning.REVOKED,
     ("ITEM", "USER_ACCOUNT_REVOKED"): Meaning.ACCOUNT_REVOKED,
     ("ITEM", "WEBHOOK_UPDATE_ACKNOWLEDGED"): Meaning.NOTHING,
+    # An alert that an operator has set up in Plaid's dashboard.
+    ("DASHBOARD_CONFIGURED_ALERT", "INSTITUTION_STATUS_ALERT_TRIGGERED"): Meaning.INSTITUTION,
     ("LINK", "SESSION_FINISHED"): Meaning.LINKED,
     ("LINK", "ITEM_ADD_RESULT"): Meaning.LINKED,
     ("LINK", "EVENTS"): Meaning.NOTHING,
@@ -65,6 +68,7 @@ def parse_webhook(body: dict[str, Any]) -> Webhook:
         "meaning": meaning,
         "is_known": event in MEANINGS,
         "is_of_link": webhook.webhook_type == _LINK,
+        "institution_id": body["institution_id"] if is_document_id(body.get("institution_id")) else None,
         "product": PRODUCT_UPDATES.get(event),
         "error": _REVOKED if meaning is Meaning.REVOKED else None,
     }

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.domain.webhook import AT_ONCE, Meaning
+from shared.domain.webhook import AT_ONCE, WITHOUT_TASK, Meaning
 from shared.log import log
 from shared.ports import Clock, Delivery, Inbox, ParseWebhook
 from shared.usecases.items.refresh_item_status import ItemStatusRefresh
@@ -64,7 +64,7 @@ class WebhookHandler:
                     self.remove_account(connection_id, webhook.account_id)
             case meaning if meaning in AT_ONCE:
                 self.sync_requests.by_webhook(webhook, connection_id)
-            case Meaning.NOTHING | Meaning.LINKED:
+            case meaning if meaning in WITHOUT_TASK:
                 self.product_requests.by_webhook(webhook, connection_id)
             case _:
                 self.item_status.by_webhook(connection_id, webhook, delivery_id=delivery.delivery_id)

@@ -11,9 +11,10 @@ from shared.domain import grace_periods
 from shared.domain.connection import BankConnection
 from shared.domain.status import is_revoked
 from shared.domain.storable import make_storable
-from shared.domain.webhook import AT_ONCE, Meaning, Webhook
+from shared.domain.webhook import AT_ONCE, WITHOUT_TASK, Meaning, Webhook
 from shared.log import log
 from shared.ports import Clock, Connections, Delivery, Inbox, ParseWebhook, TaskFunction, Tasks
+from shared.usecases.enqueue import enqueue_judgement
 from shared.usecases.products.request_products import ProductRequests
 from shared.usecases.sync.request_sync import SyncRequests
 
@@ -70,6 +71,8 @@ class ReceiveWebhook:
         webhook = arrival.webhook
         if webhook.meaning is Meaning.LINKED:
             self.receive_link_webhook(webhook)
+        if webhook.meaning is Meaning.INSTITUTION and webhook.institution_id is not None:
+            enqueue_judgement(self.tasks, webhook.institution_id, at=arrival.received_at)
         if webhook.item_id is None:
             self._record(arrival, None, delivery_id=arrival.delivery_id)
             return
@@ -106,7 +109,7 @@ class ReceiveWebhook:
     def _deliver(self, arrival: _Arrival, connection: BankConnection, delivery_id: str) -> None:
         """Records a webhook for a connection, and starts its handling."""
         webhook, connection_id = arrival.webhook, connection.connection_id
-        needs_task = webhook.meaning not in (Meaning.NOTHING, Meaning.LINKED) and webhook.meaning not in AT_ONCE
+        needs_task = webhook.meaning not in (*WITHOUT_TASK, *AT_ONCE)
         due_at = arrival.received_at + grace_periods.TASK if needs_task else None
         self._record(arrival, connection_id, delivery_id=delivery_id, due_at=due_at)
         if is_revoked(connection):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.domain.account import Account, BalancesSource, StoredAccount
+from shared.domain.bank_contact import ContactSource, is_banks_fault
 from shared.domain.ceilings import LiveBalanceCeilings
 from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.credentials import unless_our_keys
@@ -23,9 +24,10 @@ from shared.domain.errors import (
 )
 from shared.domain.products.outcomes import ABOUT_THE_LOGIN
 from shared.log import log
-from shared.ports import Budgets, Clock, Connections, PausedSyncs, PlaidProducts, Syncs, UpdateBalances, Write
+from shared.ports import Budgets, Clock, Connections, PausedSyncs, PlaidProducts, Syncs, Tasks, UpdateBalances, Write
 from shared.ports.compare_and_set import retry_on_conflict
 from shared.usecases.connection_access import no_connection, owned
+from shared.usecases.enqueue import enqueue_judgement
 from shared.usecases.items.refresh_item_status import ItemStatusRefresh
 from shared.usecases.sync.record_balances import balances_to_record
 from shared.usecases.tokens.call_with_token import AccessTokens
@@ -66,6 +68,7 @@ class RefreshBalances:
     plaid: PlaidProducts
     access_tokens: AccessTokens
     item_status: ItemStatusRefresh
+    tasks: Tasks
     budgets: Budgets
     ceilings: LiveBalanceCeilings
     clock: Clock
@@ -99,7 +102,9 @@ class RefreshBalances:
         Raises:
             ResourceExhausted: The bank was asked less than a minute ago.
         """
-        if self.ceilings.per_user_and_day == 0 or self.paused.load()[0].of(connection.institution_id) is not None:
+        if self.ceilings.per_user_and_day == 0:
+            return False
+        if self.paused.load()[0].of(connection.institution_id, now=self.clock.now()) is not None:
             return False
         user, item = self.ceilings.budgets(connection.app_user_id, connection.connection_id)
         try:
@@ -131,12 +136,29 @@ class RefreshBalances:
             if error.kind in ABOUT_THE_LOGIN:
                 with suppress(BankError):  # the next sync or daily check finds it, too
                     self.item_status.daily_check(connection.connection_id)
+            if is_banks_fault(error):
+                with suppress(BankError):  # the caller's answer is more important than the evidence
+                    self._record_failure(connection)
             raise error from refusal
         if accounts is None:
             raise no_connection()
         read_at = self.clock.now()
         retry_on_conflict(lambda: self._store(connection.connection_id, accounts, read_at), tries=MAX_TRIES)
         return True
+
+    def _record_failure(self, connection: BankConnection) -> None:
+        """Records that the bank did not answer, which no other commit does."""
+        at = self.clock.now()
+
+        def record() -> None:
+            loaded = self.syncs.load(connection.connection_id)
+            if loaded is not None and not loaded.state.stopped:
+                state = loaded.state.contacted(at=at, failed=True, source=ContactSource.LIVE)
+                self.syncs.save(state.touched(), expected=loaded.version)
+
+        retry_on_conflict(record, tries=MAX_TRIES)
+        if connection.institution_id is not None:
+            enqueue_judgement(self.tasks, connection.institution_id, at=at)
 
     def _store(self, connection_id: str, accounts: Iterable[Account], read_at: datetime) -> None:
         """Stores the balances of accounts that are still stored, and records the day if no commit has."""
@@ -155,6 +177,7 @@ class RefreshBalances:
             return
         if stored <= {one["account_id"] for one in known}:
             state = state.balances_recorded(now=read_at)
+        state = state.contacted(at=read_at, failed=False, source=ContactSource.LIVE)
         self.syncs.save(state.touched(), expected=loaded.version, writes=writes)
 
 

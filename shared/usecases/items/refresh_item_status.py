@@ -7,6 +7,7 @@ from functools import partial
 from shared import trace
 from shared.domain import status
 from shared.domain.audit import Actor
+from shared.domain.bank_contact import is_banks_fault
 from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.credentials import may_be_our_keys, unless_our_keys
 from shared.domain.errors import ErrorClass, ProviderError, ServiceError
@@ -126,7 +127,10 @@ class ItemStatusRefresh:
             if facts is None:
                 return StatusDecision()
             decision = self._confirmed(connection, decide(connection, facts))
-            return replace(decision, moved=institution_change(connection, facts))
+            # An update that failed because of the user's login says nothing about the bank.
+            banks = facts.error is None or is_banks_fault(facts.error)
+            updates = (facts.last_update, facts.last_failed_update) if banks else (None, None)
+            return replace(decision, moved=institution_change(connection, facts), updates=updates)
 
         return self._commit(connection_id, ask, actor=actor, handled=handled)
 
@@ -262,6 +266,8 @@ class ItemStatusRefresh:
         now = self.status_events.clock.now()
         if decision.event is StatusEvent.REVOKED and decision.error is not None:
             return state.stop(now=now, error=ErrorSummary.of(decision.error))
+        worked_at, failed_at = decision.updates
+        state = state.item_read(worked_at=worked_at, failed_at=failed_at)
         changed = state.checked(needs_user=after.error_code is not None) if after != before else state
         if decision.moved:
             changed = changed.moved_to(decision.moved["institution_id"], now=now)

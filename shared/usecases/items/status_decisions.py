@@ -32,6 +32,7 @@ class StatusDecision:
         reads_accounts: Whether the next run must read the accounts again.
         reminds: Whether to remind the user of a login that has been broken for long.
         moved: The changed fields if the item moved to another institution, see institution_change.
+        updates: When Plaid's latest updates of the item worked and failed.
     """
 
     event: StatusEvent | None = None
@@ -43,6 +44,7 @@ class StatusDecision:
     reads_accounts: bool = False
     reminds: bool = False
     moved: dict[str, Any] = field(default_factory=dict)
+    updates: tuple[datetime | None, datetime | None] = (None, None)
 
     @property
     def claims_repair(self) -> bool:

@@ -25,6 +25,7 @@ class FindInstitution:
 
     Attributes:
         country_codes: The countries to query at Plaid first.
+        watch: Has the health of a new institution watched.
     """
 
     country_codes: tuple[str, ...]
@@ -32,6 +33,7 @@ class FindInstitution:
     plaid: Plaid
     clock: Clock
     sleep: Callable[[float], None]
+    watch: Callable[[str], None] = lambda _: None
 
     def __call__(self, institution_id: str) -> InstitutionInfo:
         """The institution from the shared cache, or from Plaid; a stale entry is better than none.
@@ -69,6 +71,7 @@ class FindInstitution:
         # The claim is not released but expires: a caller that read the cache just too early finds it taken, and reads
         # again.
         self.institutions.put(fetched)
+        self.watch(institution_id)
         log.info("institution.fetched", institution_id=institution_id)
         return fetched
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from shared.domain.account import Account
+from shared.domain.bank_contact import ContactSource
 from shared.domain.connection import ItemStatus
 from shared.domain.errors import CommitTooLarge, ErrorClass, ProviderError
 from shared.domain.secret import Secret
@@ -181,6 +182,8 @@ class _LastCommit:
         )
         if self.accounts:
             state = state.balances_recorded(now=self._clock.now())
+        if not self.before.history_complete:  # Plaid extracts the history at the bank
+            state = state.contacted(at=self._clock.now(), failed=False, source=ContactSource.LIVE)
         return state.complete(
             now=self._clock.now(),
             cursor=self.cursor,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from shared.domain.bank_contact import ContactSource, is_banks_fault
 from shared.domain.credentials import DOUBTED_ATTEMPTS, LOST, may_be_our_keys, unless_our_keys
 from shared.domain.errors import ErrorClass, ProviderError, ServiceError
 from shared.domain.progress import ErrorSummary
@@ -77,6 +78,7 @@ class RunFailure:
         last_try = self.run.state.tries + 1 >= TRIES_PER_ATTEMPT
         if self.error.error_class is not ErrorClass.TRANSIENT or not soon or last_try:
             return False
+        self._note_contact()
         self.run.commit(lambda s: s.pause(now=self.clock.now(), error=ErrorSummary.of(self.error)))
         return True
 
@@ -88,9 +90,16 @@ class RunFailure:
         """
         has_reason = self._event is not None or self.run.state.history_complete
         self._delay = HistoryDelay() if has_reason else history_delay(self.run.state, status_events=self.status_events)
+        self._note_contact()
         self.run.commit(self._step, self._writes)
         if self._change is not None and self._change.removal is not None:
             enqueue_removal(self.tasks, self._change.removal)
+
+    def _note_contact(self) -> None:
+        """Records that the bank failed, if it did."""
+        if is_banks_fault(self.error):
+            at, source = self.clock.now(), ContactSource.SYNC if self.run.state.history_complete else ContactSource.LIVE
+            self.run.note(lambda s: s.contacted(at=at, failed=True, source=source))
 
     @property
     def _event(self) -> StatusEvent | None:

@@ -30,11 +30,16 @@ class FencedRun(Generic[S]):
     def __init__(self, loaded: LoadedState[S], *, syncs: RunStates[S]) -> None:
         self._loaded = loaded
         self._syncs = syncs
+        self._noted: Callable[[S], S] | None = None
 
     @property
     def state(self) -> S:
         """The state as this run last read or wrote it."""
         return self._loaded.state
+
+    def note(self, change: Callable[[S], S]) -> None:
+        """Adds a change of the state to the next commit of this run, so that it costs none of its own."""
+        self._noted = change
 
     def commit(self, step: Callable[[S], S], writes: Callable[[], Sequence[Write]] = tuple) -> None:
         """Commits one transition of the state, together with the writes that belong to it.
@@ -50,7 +55,7 @@ class FencedRun(Generic[S]):
         """
         owner, run = self.state.lease_owner, self.state.run
         for _ in range(MAX_TRIES):
-            after = step(self.state)
+            after = step(self.state if self._noted is None else self._noted(self.state))
             try:
                 written = (*writes(), *self._records(after))
                 version = self._syncs.save(after, expected=self._loaded.version, writes=written)
@@ -59,14 +64,14 @@ class FencedRun(Generic[S]):
                 if now is None:
                     raise LeaseLost("the connection is gone") from None
                 if (now.state.writer, now.state.heartbeat_seq) == (after.writer, after.heartbeat_seq):
-                    self._loaded = now
+                    self._loaded, self._noted = now, None
                     report(written)
                     return
                 if (now.state.run, now.state.lease_owner) != (run, owner):
                     raise LeaseLost("another run took over") from None
                 self._loaded = now
             else:
-                self._loaded = LoadedState(state=after, version=version)
+                self._loaded, self._noted = LoadedState(state=after, version=version), None
                 report(written)
                 return
         raise Unavailable(

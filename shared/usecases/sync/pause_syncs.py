@@ -6,9 +6,10 @@ begins; the scheduler defers each connection that is due, and starts its sync af
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from shared.domain.errors import Unavailable
-from shared.domain.pause import Pause, Pauses
+from shared.domain.pause import AutomaticPause, Pause, Pauses
 from shared.ports import Clock, PausedSyncs
 from shared.ports.compare_and_set import retry_on_conflict
 
@@ -46,6 +47,21 @@ class SyncPauses:
             Unavailable: The store did not answer.
         """
         return self._change(lambda pauses: pauses.resumed(institution_id))
+
+    def during_outage(
+        self,
+        institution_id: str,
+        pause: AutomaticPause | None,
+        *,
+        spaced_for: timedelta | None,
+        now: datetime,
+    ) -> bool:
+        """Replaces the automatic measures against an institution, see Pauses.during_outage; True if they changed.
+
+        Raises:
+            Unavailable: The store did not answer.
+        """
+        return self._change(lambda pauses: pauses.during_outage(institution_id, pause, spaced_for=spaced_for, now=now))
 
     def _change(self, change: Callable[[Pauses], Pauses]) -> bool:
         def step() -> bool:

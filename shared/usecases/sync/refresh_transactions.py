@@ -6,6 +6,7 @@ but never exceed it. A call that Plaid refuses was made, and stays counted.
 
 from dataclasses import dataclass
 
+from shared.domain.bank_contact import ContactSource, is_banks_fault
 from shared.domain.ceilings import RefreshCeilings
 from shared.domain.errors import ProviderError, Unavailable
 from shared.domain.secret import Secret
@@ -42,9 +43,17 @@ class TransactionsRefresh:
         except ProviderError as error:
             if breaks_login(error):
                 raise
+            if is_banks_fault(error):
+                self._note(run, failed=True)
             log.info("sync.not_refreshed", error_code=error.error_code, request_id=error.request_id)
             return
+        self._note(run, failed=False)
         run.commit(lambda s: s.refreshed(now=self.clock.now()))
+
+    def _note(self, run: FencedCommits, *, failed: bool) -> None:
+        """Records the outcome with the run's next commit: the sync that follows reads Plaid's cache, and hides it."""
+        at = self.clock.now()
+        run.note(lambda s: s.contacted(at=at, failed=failed, source=ContactSource.LIVE))
 
     def _reached(self, state: SyncState) -> str | None:
         """The ceiling that is reached; None if the call is allowed and was counted."""

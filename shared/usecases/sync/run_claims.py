@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Generic
 
 from shared import trace
 from shared.domain.errors import Conflict
-from shared.domain.pause import Pause
+from shared.domain.pause import AutomaticPause, Pause
 from shared.domain.progress import SyncStatus
-from shared.domain.run_state import IllegalTransition
+from shared.domain.run_state import IllegalTransition, RunState
 from shared.log import log
 from shared.ports import Clock, LoadedState, PausedSyncs, RunStates
 from shared.ports.run_states import S
@@ -60,7 +61,8 @@ class RunClaims(Generic[S]):
                 # request of a different task was counted, and the working run starts another run for it.
                 same_task = _task(loaded.state.lease_owner) == _task(delivery)
                 return Outcome.RETRY if loaded.state.is_leased(now) and same_task else Outcome.DONE
-            if pause := self.paused.load()[0].of(loaded.state.source):
+            pause = self.paused.load()[0].of(loaded.state.source, now=now)
+            if pause is not None and not may_run(loaded.state, pause, now=now):
                 return self._defer(loaded, pause)  # checked last: a sync that would not run anyway is not deferred
             if self.with_first_commit:
                 return LoadedState(state=state, version=loaded.version)
@@ -87,12 +89,17 @@ class RunClaims(Generic[S]):
         with trace.resumed(state.trace):
             self.enqueue(state, f"n{state.run}")
 
-    def _defer(self, loaded: LoadedState[S], pause: Pause) -> Outcome:
+    def _defer(self, loaded: LoadedState[S], pause: Pause | AutomaticPause) -> Outcome:
         """Defers the run while it is paused. On a conflict the state stays due, and the scheduler defers it."""
         log.info("sync.held", connection_id=loaded.state.connection_id, since=pause.since)
         with suppress(Conflict):
             self.states.save(loaded.state.deferred(now=self.clock.now()), expected=loaded.version)
         return Outcome.DONE
+
+
+def may_run(state: RunState, pause: Pause | AutomaticPause | None, *, now: datetime) -> bool:
+    """Whether a sync may run: its bank is not paused, or the sync was released from an automatic pause."""
+    return pause is None or (isinstance(pause, AutomaticPause) and state.is_released(now))
 
 
 def _task(delivery: str | None) -> str:

@@ -28,7 +28,7 @@ from shared.ports import (
     Vault,
 )
 from shared.usecases.apply_status_event import StatusEvents
-from shared.usecases.enqueue import enqueue, enqueue_balances, enqueue_history_move
+from shared.usecases.enqueue import enqueue, enqueue_balances, enqueue_history_move, enqueue_judgement
 from shared.usecases.sync.fail_run import RunFailure
 from shared.usecases.sync.fenced_commits import FencedCommits, LeaseLost
 from shared.usecases.sync.read_changes import ChangeReader, Reading
@@ -96,6 +96,8 @@ class RunSync:
                     enqueue_history_move(self.tasks, connection_id)
             if state.status is SyncStatus.COMPLETED and state.wanted:
                 self._claims.requeue(connection_id)
+            if state.bank_failed and state.bank_at != claimed.state.bank_at and state.source is not None:
+                enqueue_judgement(self.tasks, state.source, at=self.clock.now())
             self.plan_products(state)
             return outcome
 

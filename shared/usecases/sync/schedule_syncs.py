@@ -16,6 +16,7 @@ from shared.log import log
 from shared.ports import Clock, Executors, LoadedState, PausedSyncs, RunStates
 from shared.ports.run_states import S
 from shared.usecases.due_pages import due_pages
+from shared.usecases.sync.run_claims import may_run
 
 PAGE = 300
 MAX_PAGES = 1000
@@ -77,7 +78,7 @@ class Scheduler(Generic[S]):
         """Requeues one state, unless another caller changes it meanwhile."""
         state = loaded.state
         try:
-            if pauses.of(state.source) is not None:
+            if not may_run(state, pauses.of(state.source, now=self.clock.now()), now=self.clock.now()):
                 self.syncs.save(state.deferred(now=self.clock.now()), expected=loaded.version)
                 return _Result.DEFERRED
             queued = state.requeue(now=self.clock.now(), trace=trace.Trace.new().header())

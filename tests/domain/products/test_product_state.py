@@ -23,6 +23,8 @@ REFUSED = ErrorSummary(type="ITEM_ERROR", code="PRODUCTS_NOT_SUPPORTED", message
 DOWN = ErrorSummary(type="INSTITUTION_ERROR", code="INSTITUTION_DOWN", message="down", retryable=True)
 
 STORED_NAMES = {
+    "deferred_from",
+    "released_until",
     *("connection_id", "app_user_id", "kind", "status", "stage", "attempt", "started_at", "updated_at"),
     *("completed_at", "next_retry_at", "error", "failures", "tries", "troubled", "heals", "stopped", "source"),
     *("due_at", "lease_owner", "lease_expires_at", "writer", "beat", "looks", "requested", "serving", "served"),

@@ -45,6 +45,7 @@ def refresher(world: World, per_day: int = 5) -> RefreshBalances:
         plaid=world.plaid_products,
         access_tokens=AccessTokens(credentials=world.credentials, vault=world.vault),
         item_status=world.check,
+        tasks=world.queue,
         budgets=world.budgets,
         ceilings=LiveBalanceCeilings(per_user_and_day=per_day),
         clock=world.clock,

@@ -133,10 +133,10 @@ def test_global_pause_is_independent_of_institution_pauses(world: World) -> None
     pause(world)
     pause(world, None)
     resume(world, None)
-    now = world.paused.load()[0]
-    assert now.of("ins_1") is not None
-    assert now.of("ins_2") is None
-    assert now.of(None) is None
+    pauses, now = world.paused.load()[0], world.clock.at
+    assert pauses.of("ins_1", now=now) is not None
+    assert pauses.of("ins_2", now=now) is None
+    assert pauses.of(None, now=now) is None
 
 
 class Contested(FakePauses):

@@ -1,0 +1,56 @@
+"""The latest outcome of a call that reached a connection's bank, kept apart from the outcomes of its syncs.
+
+A sync reads Plaid's cache, so it works while the bank is down; a failed refresh before it would be forgotten. This
+outcome is the evidence from which an outage of the bank is detected (shared/domain/institution_health/).
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+from shared.domain.errors import BankError, ErrorKind, ProviderError
+from shared.domain.state_group import StateGroup
+
+
+class ContactSource(StrEnum):
+    """How an outcome became known."""
+
+    LIVE = "live"  # the bank was asked while the call waited: a refresh, a live balance, a first extraction
+    SYNC = "sync"  # a sync of cached data failed because of the bank
+    ITEM = "item"  # Plaid reported its own latest update of the item
+
+
+class BankContact(StateGroup):
+    """The latest outcome.
+
+    Attributes:
+        bank_at: When the bank was reached, or failed; None if no outcome is known.
+        bank_failed: Whether the bank failed.
+        bank_source: How the outcome became known.
+    """
+
+    bank_at: datetime | None = None
+    bank_failed: bool = False
+    bank_source: ContactSource | None = None
+
+    def contacted(self, *, at: datetime, failed: bool, source: ContactSource) -> Self:
+        """Records an outcome, unless a newer one is known."""
+        if self.bank_at is not None and self.bank_at >= at:
+            return self
+        return self._with(bank_at=at, bank_failed=failed, bank_source=source)
+
+    def item_read(self, *, worked_at: datetime | None, failed_at: datetime | None) -> Self:
+        """Records what Plaid reports about its own updates of the item.
+
+        An update that worked is only recorded after a failure: a healthy connection must not cost a write per check.
+        """
+        if failed_at is not None and (worked_at is None or failed_at > worked_at):
+            return self.contacted(at=failed_at, failed=True, source=ContactSource.ITEM)
+        if self.bank_failed and worked_at is not None:
+            return self.contacted(at=worked_at, failed=False, source=ContactSource.ITEM)
+        return self
+
+
+def is_banks_fault(error: BankError) -> bool:
+    """Whether the bank failed: not the user, not Plaid, and not our own configuration."""
+    return isinstance(error, ProviderError) and error.kind is ErrorKind.INSTITUTION_DOWN

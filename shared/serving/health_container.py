@@ -1,0 +1,107 @@
+"""Typed factories of the use cases of institutions' health, built on `container.py`."""
+
+from typing import TYPE_CHECKING
+
+from shared.serving import container, sync_container, tokens_container
+
+if TYPE_CHECKING:
+    from shared.ports.explainer import Explainer
+    from shared.usecases.institution_health.judge_institution import JudgeInstitution
+    from shared.usecases.institution_health.notify_outage import NotifyOutage
+    from shared.usecases.institution_health.override_health import OverrideHealth
+    from shared.usecases.institution_health.probe_connections import ConnectionProbes
+    from shared.usecases.institution_health.watch_institutions import WatchInstitutions
+
+
+def watch_institutions() -> "WatchInstitutions":
+    """Finds the institutions that must be judged."""
+    from shared.usecases.institution_health.watch_institutions import WatchInstitutions
+
+    return WatchInstitutions(
+        records=container.health_records(),
+        contacts=container.bank_contacts(),
+        plaid=container.plaid(),
+        tasks=container.tasks(),
+        clock=container.clock(),
+        executors=container.executors(),
+    )
+
+
+def notify_outage() -> "NotifyOutage":
+    """Notifies users of outages."""
+    from shared.usecases.institution_health.current_outages import PausedOutages
+    from shared.usecases.institution_health.notify_outage import NotifyOutage
+
+    return NotifyOutage(
+        connections=container.connections(),
+        outages=PausedOutages(paused=container.recently_paused(), clock=container.clock()),
+        notices=container.outage_notices(),
+        institutions=container.institutions(),
+        profiles=container.profiles(),
+        clock=container.clock(),
+    )
+
+
+def judge_institution() -> "JudgeInstitution":
+    """Judges institutions."""
+    from shared.domain.institution_health.detector import judge
+    from shared.usecases.institution_health.carry_out_plan import PlanExecution
+    from shared.usecases.institution_health.gather_evidence import EvidenceGatherer
+    from shared.usecases.institution_health.judge_institution import JudgeInstitution
+    from shared.usecases.institution_health.publish_health import PublishHealth
+
+    publish = PublishHealth(
+        connections=container.connections(), published=container.published_health(), clock=container.clock()
+    )
+    execution = PlanExecution(
+        pauses=sync_container.sync_pauses(),
+        publish=publish,
+        notify=notify_outage(),
+        probes=_probes(),
+        contacts=container.bank_contacts(),
+        syncs=container.syncs(),
+        queue=container.sync_queue(),
+        clock=container.clock(),
+    )
+    return JudgeInstitution(
+        detector=judge,
+        records=container.health_records(),
+        contacts=container.bank_contacts(),
+        gather=EvidenceGatherer(contacts=container.bank_contacts(), plaid=container.plaid()),
+        probes=_probes(),
+        execution=execution,
+        withdraw=container.published_health().withdraw,
+        tasks=container.tasks(),
+        clock=container.clock(),
+    )
+
+
+def override_health() -> "OverrideHealth":
+    """Sets operators' overrides."""
+    from shared.usecases.institution_health.override_health import OverrideHealth
+
+    return OverrideHealth(
+        records=container.health_records(),
+        tasks=container.tasks(),
+        clock=container.clock(),
+    )
+
+
+def explainer() -> "Explainer":
+    """Explains verdicts to operators."""
+    from shared.adapters.template_explainer import TemplateExplainer
+
+    return TemplateExplainer()
+
+
+def _probes() -> "ConnectionProbes":
+    from shared.usecases.institution_health.probe_connections import ConnectionProbes
+
+    return ConnectionProbes(
+        contacts=container.bank_contacts(),
+        records=container.health_records(),
+        syncs=container.syncs(),
+        plaid=container.plaid(),
+        access_tokens=tokens_container.access_tokens(),
+        clock=container.clock(),
+    )

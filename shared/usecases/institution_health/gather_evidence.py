@@ -1,0 +1,72 @@
+"""Gathers what is known about the health of one institution."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.domain.bank_contact import ContactSource
+from shared.domain.errors import BankError
+from shared.domain.institution_health.counting import NEWEST
+from shared.domain.institution_health.evidence import (
+    LONGEST_WINDOW,
+    Evidence,
+    ItemUpdate,
+    Outcome,
+    PlaidStatus,
+)
+from shared.domain.institution_health.login_storm import STORM_WINDOW
+from shared.domain.institution_health.record import HealthRecord
+from shared.log import log
+from shared.ports import BankContacts, Contact, Plaid
+
+STATUS_KEPT = timedelta(minutes=4)  # less than the time between two judgements
+MOST_LOGINS = 50  # more would change no verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceGatherer:
+    """Gathers evidence: two queries and a count, whose reads are bounded, and at most one call of Plaid."""
+
+    contacts: BankContacts
+    plaid: Plaid
+
+    def status(self, record: HealthRecord, *, now: datetime) -> PlaidStatus | None:
+        """Plaid's own status of the institution; the known one, if Plaid was asked a moment ago or does not answer."""
+        if record.plaid is not None and timedelta() <= now - record.plaid.at < STATUS_KEPT:
+            return record.plaid
+        try:
+            return self.plaid.institution_status(record.institution_id)
+        except BankError as error:
+            log.info("institution.status_unknown", institution_id=record.institution_id, error_code=error.code)
+            return record.plaid
+
+    def __call__(self, record: HealthRecord, *, shared_at: datetime | None, now: datetime) -> Evidence:
+        """The evidence.
+
+        Args:
+            record: The record with Plaid's status and the number of connections.
+            shared_at: When failures were last attributed to Plaid or to us.
+            now: The present.
+        """
+        name = record.institution_id
+        known = self.contacts.latest(name, since=now - LONGEST_WINDOW, limit=NEWEST)
+        lost = self.contacts.logins_lost(name, since=now - STORM_WINDOW, limit=MOST_LOGINS)
+        return Evidence(
+            institution_id=name,
+            now=now,
+            connections=record.connections,
+            outcomes=tuple(_outcome(one) for one in known if one.source is not ContactSource.ITEM),
+            updates=tuple(_update(one, now) for one in known if one.source is ContactSource.ITEM),
+            plaid=record.plaid,
+            baseline=record.baseline,
+            logins_lost=tuple(lost),
+            shared_at=shared_at,
+        )
+
+
+def _outcome(one: Contact) -> Outcome:
+    return Outcome(one.connection_id, one.app_user_id, one.at, one.failed, one.source is ContactSource.LIVE)
+
+
+def _update(one: Contact, now: datetime) -> ItemUpdate:
+    worked, failed = (None, one.at) if one.failed else (one.at, None)
+    return ItemUpdate(one.connection_id, one.app_user_id, worked, failed, now)

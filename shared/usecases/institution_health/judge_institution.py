@@ -1,0 +1,201 @@
+"""Judges an institution, and does what follows: pauses its syncs, resumes them step by step, notifies users.
+
+A judgement is stored before it takes effect, and everything that follows from it can be repeated: if a process dies,
+the next judgement continues. Until everything is done, the watchlist names the institution, so the scheduler judges it
+again.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.domain.errors import Conflict
+from shared.domain.institution_health.detector import Detector
+from shared.domain.institution_health.evidence import HealthState, Verdict
+from shared.domain.institution_health.record import HealthRecord, Watchlist
+from shared.domain.institution_health.recovery import OVERRIDE, Plan, Probes, Recovery, Situation, plan
+from shared.domain.institution_health.scope import OWN, Scope, attributed, may_pause, scope
+from shared.log import log
+from shared.ports import BankContacts, Clock, HealthRecords, Tasks, Version
+from shared.usecases.enqueue import enqueue_judgement
+from shared.usecases.institution_health.carry_out_plan import PlanExecution
+from shared.usecases.institution_health.gather_evidence import EvidenceGatherer
+from shared.usecases.institution_health.probe_connections import ConnectionProbes
+from shared.usecases.institution_health.report_verdict import report_refused_pause, report_verdict
+
+MOST_RELEASED = 200  # at once, so that one bank's catch-up does not crowd out other banks
+
+
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    """A judgement that is not stored yet."""
+
+    record: HealthRecord
+    plan: Plan
+    shared_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeInstitution:
+    """Judges institutions.
+
+    Attributes:
+        detector: Judges the evidence.
+        records: The stored records.
+        contacts: The evidence in the states of syncs.
+        gather: Gathers the evidence.
+        probes: Checks connections.
+        execution: Carries out the plan.
+        withdraw: Deletes the published health of an institution.
+        tasks: Enqueues the next judgement.
+        clock: The time.
+    """
+
+    detector: Detector
+    records: HealthRecords
+    contacts: BankContacts
+    gather: EvidenceGatherer
+    probes: ConnectionProbes
+    execution: PlanExecution
+    withdraw: Callable[[str], None]
+    tasks: Tasks
+    clock: Clock
+
+    def __call__(self, institution_id: str) -> None:
+        """Judges an institution now. Of two judgements at the same time, the slower one is dropped.
+
+        Raises:
+            Unavailable: The store did not answer; the next judgement continues.
+        """
+        try:
+            again = self._judge(institution_id)
+            if again:  # a probe found a failure: it may prove what the first judgement only suspected
+                self._judge(institution_id)
+        except Conflict:
+            log.info("institution.judged_elsewhere", institution_id=institution_id)
+
+    def _judge(self, institution_id: str) -> bool:
+        """Judges, stores and carries out; returns whether probes found new evidence of an undeclared outage."""
+        now = self._now()
+        watchlist, listed = self.records.watchlist()
+        loaded = self.records.load(institution_id)
+        before, version = loaded if loaded is not None else (HealthRecord(institution_id=institution_id), None)
+        connections = self.contacts.count_at(institution_id)
+        if not connections:
+            self._forget(before, watchlist, listed, now=now)
+            return False
+        known = before.model_copy(update={"connections": connections, "plaid": self.gather.status(before, now=now)})
+        made = self._judged(known, watchlist, now=now)
+        record = made.record
+        changed = watchlist.with_record(record, now=now, shared_at=made.shared_at)
+        version = self.records.save(record, expected=version, watchlist=(changed, listed))
+        self._report(before, record, made.plan)
+        done = self.execution(record, made.plan, now=now)
+        if done != record:
+            watchlist, listed = self.records.watchlist()
+            changed = watchlist.with_record(done, now=now, shared_at=None)
+            self.records.save(done, expected=version, watchlist=(changed, listed))
+        if not done.settled:
+            enqueue_judgement(self.tasks, institution_id, at=now)
+        return bool(done.probes.failed) and not record.is_unhealthy and not before.probes.failed
+
+    def _judged(self, known: HealthRecord, watchlist: Watchlist, *, now: datetime) -> _Judgement:
+        previous, shared_at = known.verdict, watchlist.shared_at
+        evidence = self.gather(known, shared_at=shared_at, now=self.clock.now())
+        verdict = self.detector(evidence, previous)
+        if _is_new(verdict, previous):  # a failure of a moment ago may be over
+            self.probes.some_at(known, count=OWN)
+            evidence = self.gather(known, shared_at=shared_at, now=self.clock.now())
+            verdict = self.detector(evidence, previous)
+        attributed_at: datetime | None = None
+        if _is_new(verdict, previous):
+            controls, others = self.probes.controls(known, watchlist)
+            whose = scope(evidence, controls, others=others, shared_at=shared_at)
+            attributed_at = now if whose is Scope.SHARED else None
+            verdict = attributed(verdict, previous, whose, evidence.now)
+        verdict = known.overridden(verdict, now=now)
+        pausing = verdict.state is HealthState.DOWN and verdict.reason != OVERRIDE
+        situation = Situation(
+            now=now,
+            verdict=verdict,
+            connections=known.connections,
+            deferred=self._deferred(known),
+            probes=self._results(known, now=now),
+            may_pause=not pausing
+            or may_pause(
+                evidence,
+                all_connections=self.contacts.count_all(),
+                others_paused=len({*watchlist.paused} - {known.institution_id}),
+            ),
+            most=MOST_RELEASED,
+        )
+        planned = _planned(known, situation)
+        failed = sum(one.failed for one in evidence.outcomes) + sum(one.failed for one in evidence.updates)
+        seen = len(evidence.outcomes) + len(evidence.updates)
+        record = _after(known, verdict, planned, now=now).counted(failed=failed, seen=seen, now=now)
+        return _Judgement(record, planned, attributed_at)
+
+    def _deferred(self, known: HealthRecord) -> int:
+        is_over = known.recovery is None or known.recovery.down_since is None
+        return 0 if is_over else self.contacts.count_deferred(known.institution_id)
+
+    def _results(self, known: HealthRecord, *, now: datetime) -> Probes:
+        """The probes since the latest plan, and syncs that failed since then although they were released."""
+        if known.state is not HealthState.RECOVERING or known.planned_at is None:
+            return known.probes
+        latest = self.contacts.latest(known.institution_id, since=known.planned_at, limit=MOST_RELEASED)
+        failed = sum(one.failed and one.at <= now for one in latest)
+        return Probes(known.probes.worked, max(known.probes.failed, failed))
+
+    def _report(self, before: HealthRecord, after: HealthRecord, planned: Plan) -> None:
+        if after.shown is not None:
+            report_verdict(after.institution_id, before.shown, after.shown)
+            if planned.call_operator:
+                report_refused_pause(after.institution_id, after.shown, why="too_much_fails_at_once")
+
+    def _forget(self, record: HealthRecord, watchlist: Watchlist, listed: Version | None, *, now: datetime) -> None:
+        """Stops watching an institution without connections."""
+        self.execution.resume(record, now=now)
+        self.withdraw(record.institution_id)
+        self.records.forget(record.institution_id)
+        self.records.save_watchlist(watchlist.without(record.institution_id), expected=listed)
+
+    def _now(self) -> datetime:
+        """The present, to the minute: judgements are minutes apart, and a queue does not deliver to the second."""
+        return self.clock.now().replace(second=0, microsecond=0)
+
+
+def _is_new(verdict: Verdict, previous: Verdict | None) -> bool:
+    """Whether the institution is newly declared unhealthy."""
+    unhealthy = (HealthState.DEGRADED, HealthState.DOWN)
+    return verdict.state in unhealthy and (previous is None or previous.state not in unhealthy)
+
+
+def _planned(known: HealthRecord, situation: Situation) -> Plan:
+    """The plan; an operator's `healthy` ends everything at once."""
+    verdict = situation.verdict
+    if verdict.reason == OVERRIDE and verdict.state is HealthState.HEALTHY:
+        return Plan(Recovery(HealthState.HEALTHY, verdict.since))
+    return plan(known.recovery, situation)
+
+
+def _after(known: HealthRecord, verdict: Verdict, planned: Plan, *, now: datetime) -> HealthRecord:
+    """The record after a judgement; until its plan is carried out it is unsettled."""
+    before, recovery = known.recovery, planned.recovery
+    down_since = before.down_since if before is not None else None
+    is_over = down_since is not None and recovery.down_since is None
+    # While a step of the resume is under way, its results are collected until the next step.
+    waits = recovery.state is HealthState.RECOVERING and recovery == before
+    quiet = recovery.state is HealthState.HEALTHY and not is_over and known.ended is None and known.settled
+    return known.model_copy(
+        update={
+            "verdict": verdict,
+            "recovery": recovery,
+            "probes": known.probes if waits else Probes(),
+            "planned_at": known.planned_at if waits else now,
+            "override": known.override if known.override is not None and now < known.override.until else None,
+            "announce_at": known.announce_at or recovery.down_since if recovery.down_since is not None else None,
+            "ended": down_since if is_over else known.ended,
+            "settled": quiet,
+        }
+    )
