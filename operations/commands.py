@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import ValidationError
 
 from emulators.terminal import printable
+from operations.banks import health, hours, override, verdicts
 from operations.history import history
 from operations.restored import after_restore
 from operations.status import SHOWN, screen
@@ -111,7 +112,7 @@ def status(_: argparse.Namespace) -> str:
     """Show the health of all connections on one screen."""
     figures, now = container.health_figures(), container.clock().now()
     unhealthy = [_with_bank(one) for one in figures.unhealthy(limit=SHOWN + 1)]
-    return screen(figures.count(now), unhealthy, now=now)
+    return screen(figures.count(now), unhealthy, now=now, banks=verdicts())
 
 
 def _with_bank(one: UnhealthyConnection) -> UnhealthyConnection:
@@ -217,6 +218,11 @@ def _parser() -> argparse.ArgumentParser:
         if run is pause:
             stopped.add_argument("--reason", default="", help="shown by `pauses`")
     command("pauses", pauses)
+    command("health", health).add_argument("--institution", metavar="ID", help="one bank, with its evidence")
+    overridden = command("override", override)
+    overridden.add_argument("institution", metavar="ID")
+    overridden.add_argument("state", choices=["down", "healthy"])
+    overridden.add_argument("--for", dest="lasting", type=hours, required=True, metavar="6h", help="at most 24h")
     restored = command("after-restore", after_restore)
     restored.add_argument("--user", metavar="UID", help="only the connections of one user")
     restored.add_argument("--yes", action="store_true", help="confirm")

@@ -117,7 +117,7 @@ def _standing(connection_id: str) -> str:
         due = f"{loaded.state.due_at:%Y-%m-%dT%H:%M:%SZ}" if loaded.state.due_at else "never"
         said.append(f"sync {loaded.state.status}, due {due}")
         said += [f"{loaded.state.set_aside} rows set aside"] if loaded.state.set_aside else []
-        pause = container.paused().load()[0].of(loaded.state.source)
+        pause = container.paused().load()[0].of(loaded.state.source, now=container.clock().now())
         move = container.history_moves().find(connection_id)
         said += [_move(move[0])] if move else []
         said += [f"paused since {pause.since:%Y-%m-%dT%H:%M:%SZ}"] if pause else []

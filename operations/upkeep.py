@@ -51,7 +51,10 @@ def pause(given: argparse.Namespace) -> str:
 
 
 def resume(given: argparse.Namespace) -> str:
-    """End a pause. The schedule starts the syncs that are due within 15 minutes."""
+    """End a pause. The schedule starts the syncs that are due within 15 minutes.
+
+    An automatic pause during an outage is not affected: `override ID healthy` ends it.
+    """
     write_down(given)
     ended = sync_container.sync_pauses().resume(given.institution)
     what = given.institution or "everything"
@@ -63,6 +66,9 @@ def pauses(_: argparse.Namespace) -> str:
     now, _version = container.paused().load()
     found = ([("everything", now.everything)] if now.everything else []) + sorted(now.institutions.items())
     lines = [f"{what}  since {p.since:%Y-%m-%dT%H:%M:%SZ}  by {p.by}  {p.reason}".rstrip() for what, p in found]
+    at = container.clock().now()
+    outages = {name: pause for name in sorted(now.automatic) if (pause := now.outage_at(name, now=at)) is not None}
+    lines += [f"{name}  since {p.since:%Y-%m-%dT%H:%M:%SZ}  automatically  {p.reason}" for name, p in outages.items()]
     return "\n".join([*map(printable, lines), f"{len(lines)} paused"])
 
 
