@@ -47,6 +47,7 @@ GROUPS = (
         ),
         syncing.costs,
     ),
+    Group(("holdings_vs_naive",), products.speed),
     Group(
         (
             "product_unchanged_plaid_calls",

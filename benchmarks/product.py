@@ -100,12 +100,13 @@ def product(connection_id: str, kind: str) -> Json:
     products_container.product_requests().by_operator(connection_id, [ProductKind(kind)])
     spent = meter().spent
     before = spent.copy()
-    products_container.run_product()(connection_id, ProductKind(kind), delivery=f"benchmark#{uuid.uuid4().hex}")
+    with Timed() as took:
+        products_container.run_product()(connection_id, ProductKind(kind), delivery=f"benchmark#{uuid.uuid4().hex}")
     counts = asdict(spent.since(before))
     loaded = container.product_syncs().load(product_id(connection_id, ProductKind(kind)))
     if loaded is None or loaded.state.status is not SyncStatus.COMPLETED:
         raise AssertionError(f"the sync ended {loaded and loaded.state.status}: {loaded and loaded.state.error}")
-    return {"product_rows": loaded.state.rows, **counts}
+    return {"product_rows": loaded.state.rows, "seconds": took.seconds, **counts}
 
 
 def created(connection_id: str) -> Json:

@@ -1,6 +1,6 @@
 """What the backend is compared with: typical implementations of the same work, and the minimum amount of work.
 
-`naive`, `batch`: plaid-python's typed answers, written with google-cloud-firestore as its guides show.
+`naive`, `naive_holdings`, `batch`: plaid-python's typed answers, written with google-cloud-firestore as in its guides.
 `prepare`, `floor`: no logic. Pages are fetched as bytes and discarded, and the backend's commits for them are sent
 again as prebuilt protobufs without preconditions: one page, then its rows, in one thread. `floor(as_bytes=True)` sends
 the protobufs' bytes, as the backend does.
@@ -19,6 +19,7 @@ import urllib3
 from google.cloud import firestore
 from google.cloud.firestore_v1.types import CommitRequest, RunQueryResponse
 from plaid.api import plaid_api
+from plaid.model.investments_holdings_get_request import InvestmentsHoldingsGetRequest
 from plaid.model.transactions_sync_request import TransactionsSyncRequest
 
 from benchmarks import product
@@ -35,12 +36,16 @@ HEADERS = {"Content-Type": "application/json"}
 _prepared: list[tuple[bytes | None, Any]] = []  # the request of a page, for its first commit only, and the commit
 
 
-def typed_pages(access_token: str) -> Iterator[list[Any]]:
-    """Every page of a history, as plaid-python returns it."""
+def typed_api() -> plaid_api.PlaidApi:
+    """plaid-python's client."""
     given = settings()
     key = {"clientId": given.plaid_client_id, "secret": given.plaid_secret.get_secret_value()}
-    configuration = plaid.Configuration(host=given.plaid_base_url, api_key=key)
-    api = plaid_api.PlaidApi(plaid.ApiClient(configuration))
+    return plaid_api.PlaidApi(plaid.ApiClient(plaid.Configuration(host=given.plaid_base_url, api_key=key)))
+
+
+def typed_pages(access_token: str) -> Iterator[list[Any]]:
+    """Every page of a history, as plaid-python returns it."""
+    api = typed_api()
     cursor, more = "", True
     while more:
         answer = api.transactions_sync(TransactionsSyncRequest(access_token=access_token, cursor=cursor, count=COUNT))
@@ -68,6 +73,19 @@ def naive(access_token: str) -> Json:
                 rows.document(transaction["transaction_id"]).set(storable(transaction.to_dict()))
                 count += 1
     return {"seconds": took.seconds, "cpu": took.cpu, "rows": count}
+
+
+def naive_holdings(access_token: str) -> Json:
+    """Writes each position, with its security, with one `set`; deletes nothing."""
+    client = firestore.Client(project=settings().project)
+    rows = client.collection("bank_connections", "naive", "bank_holdings")
+    with Timed() as took:
+        answer = typed_api().investments_holdings_get(InvestmentsHoldingsGetRequest(access_token=access_token))
+        securities = {one["security_id"]: storable(one.to_dict()) for one in answer["securities"]}
+        for one in answer["holdings"]:
+            name, security = f"{one['account_id']}.{one['security_id']}", securities[one["security_id"]]
+            rows.document(name).set({**storable(one.to_dict()), "security": security})
+    return {"seconds": took.seconds, "cpu": took.cpu, "product_rows": len(answer["holdings"])}
 
 
 def batch(access_token: str) -> Json:
@@ -164,4 +182,13 @@ def delete_floor(connection_id: str) -> Json:
 
 
 if __name__ == "__main__":
-    serve({"naive": naive, "batch": batch, "prepare": prepare, "floor": floor, "delete_floor": delete_floor})
+    serve(
+        {
+            "naive": naive,
+            "naive_holdings": naive_holdings,
+            "batch": batch,
+            "prepare": prepare,
+            "floor": floor,
+            "delete_floor": delete_floor,
+        }
+    )

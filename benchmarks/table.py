@@ -54,6 +54,7 @@ GOALS = (
     Goal("idle_commits", "a sync with nothing new", most=2, unit="commits"),
     Goal("idle_writes", "a sync with nothing new", most=5, unit="documents"),
     Goal("unchanged_rewrites", "`modified` rows that did not change, written again", most=0, unit="documents"),
+    Goal("holdings_vs_naive", "first read of holdings, rows/s : typed answers, a set per document", least=5),
     Goal("product_unchanged_plaid_calls", "a product with nothing new", most=1, least=1, unit="calls"),
     Goal("product_unchanged_reads", "a product with nothing new", most=3, unit="documents"),
     Goal("product_unchanged_commits", "a product with nothing new", most=1, unit="commits"),

@@ -11,13 +11,28 @@ from shared.domain.errors import CommitTooLarge, Conflict
 from shared.domain.history_matching import HistoryRow
 from shared.domain.history_move import HistoryMove
 from shared.domain.notification import NotificationKind
-from shared.ports import ArchiveRow, DropRow, EndedMove, MovableRow, MoveNote, MoveStep, StoredArchive, Version
+from shared.domain.products.kinds import ProductKind
+from shared.domain.products.product_state import product_id
+from shared.ports import (
+    ArchiveRow,
+    DropRow,
+    EndedMove,
+    MovableRow,
+    MoveNote,
+    MoveStep,
+    MoveStream,
+    PutProduct,
+    StoredArchive,
+    Version,
+)
+from tests.fake_sync_writes import put_product
 
 if TYPE_CHECKING:
     from tests.fakes import FakeStore
 
 
 KEPT = NotificationKind.NOTE_KEPT
+RECURRING = ProductKind.RECURRING
 
 
 class FakeHistoryMoves:
@@ -60,15 +75,25 @@ class FakeHistoryMoves:
 
         return self.store.calls.around("moves.archive", call)  # type: ignore[no-any-return]
 
-    def transfer(self, move: HistoryMove, *, expected: Version, steps: Sequence[MoveStep]) -> Version:
+    def transfer(
+        self, move: HistoryMove, *, expected: Version, steps: Sequence[MoveStep], product: PutProduct | None = None
+    ) -> Version:
         def call() -> Version:
             if len(steps) > self.store.max_writes:
                 raise CommitTooLarge
             _compare_record(self.store, move.connection_id, expected)
+            if product is not None:
+                stored = self.store.products.get(product.state.sync_id)
+                if (stored.version if stored is not None else None) != product.expected:
+                    raise Conflict
             for step in steps:
                 _compare(self.store, move, step)
             for step in steps:
                 _take(self.store, move, step)
+            if any(isinstance(step, MoveStream) for step in steps):
+                self.store.products.pop(product_id(move.from_connection_id or "", RECURRING), None)
+            if product is not None:
+                put_product(self.store, product.state)
             return _put(self.store, move)
 
         return self.store.calls.around("moves.transfer", call)
@@ -88,7 +113,8 @@ class FakeHistoryMoves:
 
     def is_empty(self, connection_id: str) -> bool:
         def call() -> bool:
-            return not self.store.rows.get(connection_id) and not self.store.archives.get(connection_id)
+            streams = self.store.product_rows.get((connection_id, RECURRING))
+            return not (self.store.rows.get(connection_id) or self.store.archives.get(connection_id) or streams)
 
         return self.store.calls.around("moves.is_empty", call)  # type: ignore[no-any-return]
 
@@ -135,12 +161,21 @@ def _compare(store: FakeStore, move: HistoryMove, step: MoveStep) -> None:
             stored = store.archives.get(source, {}).get(fields["transaction_id"])
             if stored is None or stored.version != expected:
                 raise Conflict
+        case MoveStream(old_id, version, onto=onto):
+            _compare_stream(store, source, old_id, version)
+            if onto is not None:
+                _compare_stream(store, move.connection_id, *onto)
         case ArchiveRow(fields, expected):
             _compare_version(store, source, fields["transaction_id"], expected)
 
 
 def _compare_row(store: FakeStore, connection_id: str, one: MovableRow) -> None:
     _compare_version(store, connection_id, one.row.transaction_id, one.version)
+
+
+def _compare_stream(store: FakeStore, connection_id: str, stream_id: str, expected: Version) -> None:
+    if store.product_versions.get((connection_id, RECURRING, stream_id)) != expected:
+        raise Conflict
 
 
 def _compare_version(store: FakeStore, connection_id: str, transaction_id: str, expected: Version) -> None:
@@ -157,10 +192,27 @@ def _take(store: FakeStore, move: HistoryMove, step: MoveStep) -> None:
         store.archives.setdefault(move.connection_id, {})[name] = StoredArchive(fields, store.next_version())
         (store.archives.get(move.from_connection_id or "", {}) if step.from_archive else rows).pop(name)
         return
+    if isinstance(step, MoveStream):
+        _take_stream(store, move, step)
+        return
     if isinstance(step, MoveNote):
         new = step.new.row.transaction_id
         store.put_row(move.connection_id, new, {**store.rows[move.connection_id][new], "user": step.old.row.note})
     rows.pop(step.old.row.transaction_id)
+
+
+def _take_stream(store: FakeStore, move: HistoryMove, step: MoveStream) -> None:
+    new = store.product_rows.setdefault((move.connection_id, RECURRING), {})
+    if step.onto is not None:
+        new[step.onto[0]]["user"] = dict(step.note or {})
+        store.product_versions[move.connection_id, RECURRING, step.onto[0]] = store.next_version()
+    elif step.kept is not None:
+        owner = {"connection_id": move.connection_id, "app_user_id": move.app_user_id}
+        new[step.kept.row_id] = {**step.kept.fields, **owner, "user": dict(step.note or {})}
+        store.product_versions[move.connection_id, RECURRING, step.kept.row_id] = store.next_version()
+    old = (move.from_connection_id or "", RECURRING)
+    store.product_rows[old].pop(step.old_id)
+    store.product_versions.pop((*old, step.old_id))
 
 
 def _put(store: FakeStore, move: HistoryMove) -> Version:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 from shared.domain.errors import Conflict
 from shared.domain.products.kinds import ProductKind, ProductStatus
+from shared.domain.products.own_recurring import USED_FIELDS
 from shared.domain.products.product_state import ProductState, product_id
 from shared.domain.products.rows import StoredProductRow
-from shared.domain.transaction import Transaction
 from shared.ports import LoadedProduct, StoredRows, Version, Write
 from tests.fake_sync_writes import Written, compare, put, put_product
 from tests.fakes import FakeStore
@@ -69,9 +69,9 @@ class FakeProductSyncs:
 
         return self.store.calls.around("products.stored_rows", call)  # type: ignore[no-any-return]
 
-    def transactions_since(self, connection_id: str, day: date) -> list[Transaction]:
+    def transactions_since(self, connection_id: str, day: date) -> list[Mapping[str, Any]]:
         rows = self.store.rows.get(connection_id, {}).values()
-        return [row for row in rows if row["date"] >= str(day)]  # type: ignore[misc]
+        return [{name: row.get(name) for name in USED_FIELDS} for row in rows if row["date"] >= str(day)]
 
     def write_user(self, connection_id: str, row_id: str, user: dict[str, Any]) -> None:
         """Write on a recurring stream as a user's app does."""

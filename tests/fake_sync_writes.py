@@ -125,10 +125,13 @@ def compare_products(store: FakeStore, connection_id: str, written: Written) -> 
         stored = store.products.get(product.state.sync_id)
         if (stored.version if stored is not None else None) != product.expected:
             raise Conflict
-    rows = sum(len(one.rows) for one in written.of(UpsertProductRows))
+    upserts = written.of(UpsertProductRows)
+    rows = sum(len(one.rows) for one in upserts)
     deletes = written.of(DeleteProductRows)
     if rows + sum(len(one.versions) for one in deletes) > store.max_writes:
         raise CommitTooLarge
+    if any(store.refuses & {str(value) for value in row.fields.values()} for one in upserts for row in one.rows):
+        raise NotStorable
     for one in deletes:
         for row_id, version in one.versions.items():
             if store.product_versions.get((connection_id, one.kind, row_id)) != version:

@@ -203,7 +203,7 @@ class FakeItem:
     institution_id: str = "ins_1"
     institution_name: str | None = None
     accounts: list[Account] = field(default_factory=lambda: [account()])
-    accounts_on_pages: list[Account] | None = None  # the accounts with transactions, if not all have them
+    accounts_on_pages: list[Account] | None = None  # those with transactions, if not all; with none, pages are empty
     log: list[tuple[str, str, Transaction | SetAsideRow | None]] = field(default_factory=list)  # kind, id, row
     ready: History = History.COMPLETE
     error: ProviderError | None = None  # the item's own error
@@ -211,6 +211,7 @@ class FakeItem:
     consent_expiration_time: datetime | None = None
     last_update: datetime | None = None
     last_webhook: datetime | None = None
+    account_revoked_at: datetime | None = None
     epoch: int = 0  # incremented when data changes between pages
 
     def add(self, *rows: Transaction) -> None:
@@ -344,6 +345,8 @@ class FakePlaid:
             self.on_page()
         if item.ready is History.NOT_READY:
             return Page([], [], [], [], None, has_more=False, history=History.NOT_READY)
+        if item.accounts_on_pages == []:
+            return Page([], [], [], [], None, has_more=False, history=item.ready)
         owner, start, at, epoch, end = (cursor or f"{item.item_id}|0|0|{item.epoch}|").split("|")
         if owner != item.item_id:
             raise problem(ErrorClass.CONFIGURATION, "INVALID_FIELD", CursorRejected)
@@ -470,6 +473,7 @@ def _facts(item: FakeItem, *, with_accounts: bool) -> ItemFacts:
         error=None if with_accounts else item.error,
         last_update=item.last_update,
         last_webhook=item.last_webhook,
+        account_revoked_at=item.account_revoked_at,
     )
 
 

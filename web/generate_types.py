@@ -66,7 +66,13 @@ WRITTEN_BESIDE: dict[type, dict[str, Any]] = {
     Transaction: OWNER,
     ArchivedTransaction: OWNER,
     BalanceMonth: OWNER,
-    RecurringStream: {**OWNER, "amount_before": str, "amount_changed_at": datetime, "user": StreamNotes},
+    RecurringStream: {
+        **OWNER,
+        "amount_before": str,
+        "amount_changed_at": datetime,
+        "moved_at": datetime,
+        "user": StreamNotes,
+    },
     Liability: {**OWNER, "updated_at": datetime},
     Holding: OWNER,
     InvestmentTransaction: OWNER,
@@ -82,7 +88,7 @@ ABSENT_AT_FIRST: dict[type, set[str]] = {
     BankConnection: {"history_late", "replaces", "history_moved"},  # missing in documents of earlier releases
     Account: {"balances_at", "balances_source"},  # missing in documents of earlier releases
     BalanceMonth: {"derived"},
-    RecurringStream: {"amount_before", "amount_changed_at", "user"},
+    RecurringStream: {"amount_before", "amount_changed_at", "moved_at", "user"},
     StreamNotes: {"muted", "name", "category"},
 }
 DOCUMENTS = (

@@ -13,6 +13,7 @@ from shared.ports.history_moves import (
     MovableRow,
     MoveNote,
     MoveStep,
+    MoveStream,
     StoredArchive,
 )
 from shared.ports.institutions import Institutions
@@ -96,6 +97,7 @@ __all__ = [
     "MovableRow",
     "MoveNote",
     "MoveStep",
+    "MoveStream",
     "NewItem",
     "OwnedAccount",
     "Owners",

@@ -9,7 +9,9 @@ from shared.domain.audit import AuditEntry
 from shared.domain.history_matching import HistoryRow
 from shared.domain.history_move import ArchivedTransaction, HistoryMove
 from shared.domain.notification import Notification
+from shared.domain.products.rows import ProductRow
 from shared.ports.clock import Version
+from shared.ports.writes import PutProduct
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,26 @@ class DropRow:
     old: MovableRow
 
 
-MoveStep = MoveNote | ArchiveRow | DropRow
+@dataclass(frozen=True, slots=True)
+class MoveStream:
+    """Deletes an unchanged recurring stream of the old connection; its note, if any, is on one of the new connection.
+
+    Attributes:
+        old_id: The stream.
+        old: Its version.
+        note: What its user wrote; None if nothing.
+        onto: The stream of the new connection that gets the note, which must be unchanged, and its version.
+        kept: The row that keeps the note because the new connection has no such stream yet.
+    """
+
+    old_id: str
+    old: Version
+    note: Mapping[str, Any] | None = None
+    onto: tuple[str, Version] | None = None
+    kept: ProductRow | None = None
+
+
+MoveStep = MoveNote | ArchiveRow | DropRow | MoveStream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +131,17 @@ class HistoryMoves(Protocol):
     def archive(self, connection_id: str) -> list[StoredArchive]:
         """The archived transactions of a connection."""
 
-    def transfer(self, move: HistoryMove, *, expected: Version, steps: Sequence[MoveStep]) -> Version:
+    def transfer(
+        self, move: HistoryMove, *, expected: Version, steps: Sequence[MoveStep], product: PutProduct | None = None
+    ) -> Version:
         """Writes the record and takes these steps, in one commit.
+
+        Args:
+            move: The record.
+            expected: Its version.
+            steps: The steps. With recurring streams, the old connection's state of the product is deleted, too, so that
+                no run brings them back.
+            product: The new connection's state of recurring streams, so that a run at the same time compares again.
 
         Raises:
             Conflict: The record or one of the rows changed or was deleted; nothing was written.
@@ -128,7 +158,7 @@ class HistoryMoves(Protocol):
         """
 
     def is_empty(self, connection_id: str) -> bool:
-        """Whether a connection has neither rows nor an archive."""
+        """Whether a connection has neither rows, nor an archive, nor recurring streams."""
 
     def end(self, ended: EndedMove) -> None:
         """Ends a move whose old connection stays or is removed already, in one commit.

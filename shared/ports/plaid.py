@@ -67,7 +67,7 @@ class ItemFacts:
     """What Plaid reports about an item; `accounts` is empty if only the item was read.
 
     `error` is the item's own error. `last_update` is when Plaid last read transactions at the bank, and `last_webhook`
-    when it last sent a webhook.
+    when it last sent a webhook; `account_revoked_at` is the same time if that webhook was about a revoked account.
     """
 
     item_id: str
@@ -79,6 +79,7 @@ class ItemFacts:
     error: ProviderError | None = None
     last_update: datetime | None = None
     last_webhook: datetime | None = None
+    account_revoked_at: datetime | None = None
 
 
 class Plaid(Protocol):

@@ -1,14 +1,13 @@
 """States of product syncs, and the rows of products."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from shared.domain.products.kinds import ProductKind
 from shared.domain.products.product_state import ProductState
 from shared.domain.products.rows import StoredProductRow
-from shared.domain.transaction import Transaction
 from shared.ports.clock import Version
 from shared.ports.run_states import LoadedState, RunStates
 
@@ -42,5 +41,5 @@ class ProductSyncs(RunStates[ProductState], Protocol):
             account_id: Only rows of this account.
         """
 
-    def transactions_since(self, connection_id: str, day: date) -> list[Transaction]:
-        """The stored bank transactions of this day and later, for our own detection of recurring ones."""
+    def transactions_since(self, connection_id: str, day: date) -> list[Mapping[str, Any]]:
+        """The stored bank transactions of this day and later, with the fields that our own detection uses."""

@@ -99,6 +99,7 @@ def move_history() -> "MoveHistory":
         moves=container.history_moves(),
         connections=container.connections(),
         syncs=container.syncs(),
+        products=container.product_syncs(),
         connection_remover=connection_remover(),
         profiles=container.profiles(),
         tasks=container.tasks(),

@@ -10,6 +10,8 @@ import pytest
 from emulators.stack import Stack
 from shared.adapters.firestore.queries import with_index_check
 
+FIRST_ANSWER = 100.0  # seconds; on a busy machine the emulator's first answer takes longer than an adapter waits
+
 
 @pytest.fixture(scope="session")
 def stack(firestore_stack: Stack) -> Stack:
@@ -36,5 +38,6 @@ def _client(stack: Stack) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{stack.ports.firestore}")
         client = firestore.Client(project="demo-bank")
+    client.collection("bank_ready").limit(1).get(timeout=FIRST_ANSWER)
     yield client
     client.close()  # type: ignore[no-untyped-call]

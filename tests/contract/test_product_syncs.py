@@ -15,6 +15,7 @@ from shared.adapters.firestore.product_syncs import FirestoreProductSyncs
 from shared.adapters.firestore.syncs import FirestoreSyncs
 from shared.domain.errors import CommitTooLarge, Conflict
 from shared.domain.products.kinds import COLLECTION, ProductKind, ProductStatus
+from shared.domain.products.own_recurring import USED_FIELDS
 from shared.domain.products.product_progress import ReadProduct
 from shared.domain.products.product_state import ProductState, product_id
 from shared.domain.products.rows import ProductRow
@@ -266,6 +267,7 @@ def test_transactions_are_read_from_a_day_on(ports: Ports, name: str) -> None:
     ports.add_transaction(name, "new", "2026-01-01")
     found = ports.products.transactions_since(name, date(2026, 1, 1))
     assert [one["transaction_id"] for one in found] == ["new"]
+    assert all({*one} == {*USED_FIELDS} for one in found)
 
 
 def test_a_commit_that_is_too_large_writes_nothing(ports: Ports, name: str) -> None:

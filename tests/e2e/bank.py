@@ -163,14 +163,26 @@ class Bank:
         def still() -> bool:
             item_id = (self.admin.get(f"bank_connections/{connection_id}") or {})["item_id"]
             sent = self.webhooks(item_id)  # webhooks first: the syncs that they request are counted then
+            kept = documents(self.backend.query("bank_webhook_inbox"))
             state = self.admin.get(f"bank_sync_state/{connection_id}") or {}
             return (
                 all(one["state"] in ("delivered", "given up") for one in sent if one["mode"] is None)
+                and not [one for one in kept if one.get("connection_id") == connection_id and one["due_at"]]
                 and bool(state["welcomed"] and state["history_complete"])
                 and (state["status"], state["served"]) == ("completed", state["requested"])
             )
 
         wait_until(f"{connection_id} rests", still, within=within)
+
+    def rests_with_balances(self, connection_id: str) -> None:
+        """Wait until the connection is idle, and its earlier balances are derived, which the first item check does."""
+        self.rests(connection_id)
+
+        def derived() -> bool:
+            state = self.admin.get(f"bank_sync_state/{connection_id}") or {}
+            return {*state["account_ids"]} <= {*state["derived_accounts"]}
+
+        wait_until(f"the earlier balances of {connection_id} are derived", derived)
 
     def transactions(self, user: User, *, parent: str = "") -> list[Json]:
         """A user's transactions, newest first: of all connections, or of one."""

@@ -37,7 +37,7 @@ def two(bank: Bank) -> Two:
     owner, stranger = (sign_up(bank.http, bank.stack.ports) for _ in range(2))
     connection_id = bank.connect(owner)["connection_id"]
     bank.wait_until_synced(owner, connection_id)
-    bank.rests(connection_id)
+    bank.rests_with_balances(connection_id)
     root = f"bank_connections/{connection_id}"
     account = bank.admin.get(root) or {}
     transaction = bank.transactions(owner, parent=root)[0]["transaction_id"]

@@ -33,9 +33,8 @@ def composites(collection: str, *, everywhere: bool) -> set[Index]:
 def has_single(query: Query, field: str, *, descending: bool = False) -> bool:
     """Whether a field has its own index: automatic in a collection, but only by override in a collection group."""
     override = OVERRIDES.get((query.collection, field))
-    if override is None:  # an exemption of a map covers its entries
-        above = field.partition(".")[0]
-        override = OVERRIDES.get((query.collection, above)) if above != field else None
+    for wider in (field.partition(".")[0], "*"):  # an exemption of a map covers its entries, one of `*` all fields
+        override = OVERRIDES.get((query.collection, wider)) if override is None else override
     if override is None:
         return not query.everywhere
     wanted = ("DESCENDING" if descending else "ASCENDING", "COLLECTION_GROUP" if query.everywhere else "COLLECTION")

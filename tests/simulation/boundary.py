@@ -163,8 +163,8 @@ class Boundary:
         fault = self._fault(name, about) if self.faults else None
         if fault is not None and not name.startswith("plaid."):
             self.google_failed_at = self.loop.microseconds
-            if process.name.startswith("rotatetoken"):
-                self.rotation_failed_at = self.loop.microseconds
+        if fault is not None and process.name.startswith("rotatetoken"):  # Plaid's answer has the only copy, too
+            self.rotation_failed_at = self.loop.microseconds
         low, high = SLOW.get(name.partition(".")[0], QUICK)
         seconds = low + (high - low) * self.random.random()
         self.loop.sleep(_slowness(name) if fault is not None and fault.mode is Mode.SLOW else seconds / 2)

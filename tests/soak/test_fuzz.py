@@ -47,7 +47,7 @@ def victim(bank: Bank) -> tuple[User, str]:
     user = sign_up(bank.http, bank.stack.ports)
     connection_id = bank.connect(user, webhook=False)["connection_id"]
     bank.wait_until_synced(user, connection_id)
-    bank.rests(connection_id)
+    bank.rests_with_balances(connection_id)
     return user, connection_id
 
 

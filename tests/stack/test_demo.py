@@ -14,14 +14,11 @@ import pytest
 from rich.console import Console
 
 from emulators.bank_user import BankUser
-from emulators.client import Document
 from emulators.demo import connect
-from emulators.demo_products import choose_products, print_products
 from emulators.demo_view import View, money, spending
 from emulators.ports import Ports, StackError, taken
 from emulators.setup import ROOT
 from emulators.stack import Stack
-from shared.domain.products.kinds import ProductKind
 from tests.places import offset_number
 
 BESIDE = 9  # the number of a stack that no worker uses
@@ -90,35 +87,9 @@ def test_make_demo_with_a_custom_user_shows_what_the_file_holds(custom_user: Pat
     assert "Spending by category (USD)" in done.stdout
     assert "Spending by category (GBP)" in done.stdout
     assert "Products: " in done.stdout
+    assert "Net worth by month (GBP)" in done.stdout
     assert any("completed" in line for line in lines)
     assert [port for _, port in ports.items() if taken(port)] == []
-
-
-def test_products_are_shown_as_tables_of_what_the_user_has() -> None:
-    out = StringIO()
-    stream: Document = {"is_active": True, "description": "VIDEO [x]", "merchant_name": None, "frequency": "MONTHLY"}
-    stream |= {"predicted_next_date": "2026-04-01", "average_amount": "9.99", "currency": "USD"}
-    debt = {"kind": "student", "next_payment_due_date": "2026-03-07", "minimum_payment_amount": "138.05"}
-    position = {"security": {"name": "Fund"}, "quantity": "1.5", "institution_value": "15.75", "currency": "USD"}
-    rows: dict[str, list[Document]] = {
-        "recurring": [stream],
-        "liabilities": [debt | {"currency": "CAD"}],
-        "holdings": [position],
-    }
-    print_products(Console(file=out, width=110), {**rows, "investment_transactions": []})
-    shown = out.getvalue()
-    for text in ("VIDEO [x]", "2026-04-01", "9.99 USD", "Student", "138.05 CAD", "Fund", "1.5", "15.75 USD"):
-        assert text in shown
-    assert "Investment transactions" not in shown
-
-
-def test_the_demo_alone_has_every_product_by_default() -> None:
-    given = {"SYNC_PRODUCTS": "holdings"}
-    choose_products(given)
-    assert given == {"SYNC_PRODUCTS": "holdings"}
-    nothing: dict[str, str] = {}
-    choose_products(nothing)
-    assert set(nothing["SYNC_PRODUCTS"].split(",")) == {*ProductKind}
 
 
 @pytest.mark.timeout(600)

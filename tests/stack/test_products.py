@@ -136,7 +136,7 @@ def test_a_product_that_needs_consent_waits_for_it_and_the_connection_stays_good
     assert (connection["status"], connection.get("error_code")) == ("good", None)
 
 
-def test_the_web_app_shows_every_product_of_a_new_connection(bank: Bank) -> None:
+def test_the_web_app_shows_every_product_and_asks_for_access_that_a_bank_withdrew(bank: Bank) -> None:
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=installed_browser(), args=FLAGS)
         ann = Person.at(browser.new_context(locale="en-US"), bank.stack, bank.http)
@@ -156,5 +156,15 @@ def test_the_web_app_shows_every_product_of_a_new_connection(bank: Bank) -> None
             assert violations(page) == []
             page.get_by_role("main").get_by_role("link", name="Accounts").click()
         assert all(counts.values())
+
+        ann.bank_does("state", state="consent_missing", products=["investments"])
+        ann.bank_does("webhook", webhook_type="HOLDINGS", webhook_code="DEFAULT_UPDATE")
+        page.get_by_role("link", name="Portfolio", exact=True).click()
+        page.get_by_role("button", name="Allow access").click(timeout=PATIENCE)
+        ann.log_in()
+        expect(page.get_by_text("You have not allowed access yet")).to_have_count(0, timeout=PATIENCE)
+        wait(bank, connection["connection_id"], "the positions are updated again", all_are("ready"))
+        assert ann.connections()[0]["status"] == "good"
+        expect(page.get_by_test_id("product")).to_have_count(0, timeout=PATIENCE)
         assert ann.unforgiven() == []
         browser.close()

@@ -258,6 +258,7 @@ class World:
             moves=self.moves,
             connections=self.store,
             syncs=self.store,
+            products=self.products,
             connection_remover=self.connection_remover,
             profiles=self.profiles,
             tasks=self.queue,

@@ -13,7 +13,8 @@ from tests.firestore_rest import BACKEND, Client
 from tests.web.person import Person
 
 Json = dict[str, Any]
-SAVINGS, BROKER, CARD, COPY = "eur-savings", "eur-broker", "eur-card", "eur-copy"
+SAVINGS, BROKER, CARD, LOAN, COPY = "eur-savings", "eur-broker", "eur-card", "eur-loan", "eur-copy"
+OPTION = "F241108C00005000"
 
 
 def today() -> date:
@@ -47,6 +48,7 @@ def accounts(person: Person) -> list[tuple[str, Json]]:
         account(SAVINGS, "Euro savings", "depository", "1000.10"),
         account(BROKER, "Euro broker", "investment", "5000"),
         account(CARD, "Euro card", "credit", "300.30"),
+        account(LOAN, "Euro loan", "loan", "20000"),
         account(COPY, "Euro savings", "depository", "1000.10", duplicate_of=counted),
     ]
 
@@ -113,11 +115,19 @@ def liabilities() -> list[tuple[str, Json]]:
     rate = {"type": "purchase_apr", "percentage": "19.99", "balance_subject_to_apr": None}
     due = {"next_payment_due_date": day(3), "minimum_payment_amount": "25.50"}
     late = {"is_overdue": True, "past_due_amount": "25.50", "last_payment_amount": "60", "last_payment_date": day(40)}
-    return [liability(CARD, **due, **late, aprs=[rate | {"interest_charge_amount": None}])]
+    studies = {"kind": "student", "loan_name": "Studies", "interest_rate": "4.23", "interest_rate_type": "fixed"}
+    plan = {"repayment_plan": "income-based repayment", "loan_status": "in school", "origination_principal": "45123"}
+    return [
+        liability(CARD, **due, **late, aprs=[rate | {"interest_charge_amount": None}]),
+        liability(LOAN, **studies, **plan, expected_payoff_date="2033-01-01"),
+    ]
 
 
-def holding(security_id: str, value: str | None, cost: str | None, **fields: Any) -> tuple[str, Json]:
-    security = {"security_id": security_id, "ticker": security_id.upper(), "name": f"{security_id.title()} Fund"}
+def holding(
+    security_id: str, value: str | None, cost: str | None, *, named: Json | None = None, **fields: Any
+) -> tuple[str, Json]:
+    names = {"ticker": security_id.upper(), "name": f"{security_id.title()} Fund"}
+    security = {"security_id": security_id} | names | (named or {})
     rest = {"type": "etf", "close_price": None, "close_price_as_of": None, "isin": None}
     price = {"quantity": "10.5", "institution_price": "100", "institution_price_as_of": day(1)}
     base = {"account_id": BROKER, "institution_value": value, "cost_basis": cost, "currency": "EUR", "is_cash": False}
@@ -127,9 +137,10 @@ def holding(security_id: str, value: str | None, cost: str | None, **fields: Any
 def holdings() -> list[tuple[str, Json]]:
     return [
         holding("world", "4000", "3200.50"),
-        holding("bond", "750", None),
+        holding("bond", "750", None, institution_price_as_of=day(400)),
         holding("cash", "250", "250", is_cash=True),
-        holding("odd", None, "10"),
+        holding("odd", "0", None, named={"ticker": None, "name": None}),
+        holding("option", None, "10", named={"ticker": OPTION, "name": OPTION}),
     ]
 
 
@@ -162,7 +173,7 @@ def troubled() -> list[tuple[str, Json]]:
         product("recurring", "failed", next_retry_at=retry),
         product("liabilities", "unsupported"),
         product("holdings", "needs_consent"),
-        product("investment_transactions", "off"),
+        product("investment_transactions", "no_accounts"),
     ]
 
 

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import ViewportSize, expect
+from playwright.sync_api import expect
 
-from tests.web.person import Person, screenshot, still, violations, wait_until
+from tests.web.person import Person, screenshot, violations, wait_until
 
 BANK = "First Platypus Bank"
-SCREENS = ["Accounts", "Transactions", "Spending", "Notifications", "Settings"]
-SIZES: dict[str, ViewportSize] = {
-    "desktop": {"width": 1280, "height": 860},
-    "phone": {"width": 390, "height": 844},
-}
 
 # Records each change of a sync line's text and progress bar.
 NOTE_PROGRESS = """
@@ -78,18 +73,6 @@ def test_a_new_user_connects_a_bank_watches_it_arrive_and_sees_where_the_money_w
     page.get_by_role("button", name="Mark all as read").click()
     expect(page.get_by_text("New", exact=True)).to_have_count(0)
     expect(page.get_by_role("heading", name="Notifications", level=1)).to_be_focused()  # the button has disappeared
-
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        for size, viewport in SIZES.items():
-            page.set_viewport_size(viewport)
-            for screen in SCREENS:
-                ann.open(screen)
-                expect(page.locator(".skeleton")).to_have_count(0)
-                still(page)
-                screenshot(page, f"{size}-{scheme}-{screen.lower()}")
-                assert violations(page) == [], (scheme, size, screen)
-                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (size, screen)
 
 
 def test_notes_own_categories_and_filters(person: Callable[..., Person]) -> None:

@@ -179,6 +179,29 @@ def test_a_weekly_payment_is_expected_each_week_and_a_late_one_is_marked(library
 
 
 @pytest.mark.parametrize(
+    ("frequency", "next_date", "days"),
+    [
+        ("MONTHLY", "2026-11-20", ["2026-11-20", "2026-12-20"]),
+        ("MONTHLY", "2026-11-30", ["2026-11-30", "2026-12-30"]),
+        ("MONTHLY", "2026-12-01", ["2026-12-01"]),
+        ("ANNUALLY", "2026-11-29", ["2026-11-29"]),
+        ("UNKNOWN", "2026-11-29", ["2026-11-29"]),
+    ],
+)
+def test_a_late_monthly_payment_does_not_hide_the_next_one(
+    frequency: str, next_date: str, days: list[str], library: Library
+) -> None:
+    one = stream(frequency=frequency, predicted_next_date=next_date)
+    assert [day for day, _, _ in expected(library, one)] == days
+
+
+def test_a_month_later_is_the_last_day_of_a_shorter_month(library: Library) -> None:
+    days = "['2026-01-31', '2026-11-30', '2026-12-31', '2028-01-30'].map((day) => monthsAfter(day, 1))"
+    assert library("days.ts", days) == ["2026-02-28", "2026-12-30", "2027-01-31", "2028-02-29"]
+    assert library("days.ts", "monthsAfter('2026-01-31', 2)") == "2026-03-31"
+
+
+@pytest.mark.parametrize(
     ("before", "after", "change"),
     [
         ("9.99", "12.99", {"before": "9.99", "after": "12.99", "direction": 1}),
@@ -261,6 +284,21 @@ def test_a_debt_is_overdue_only_if_the_bank_says_so(fields: Json, overdue: bool,
 # -- portfolio --
 
 
+@pytest.mark.parametrize(
+    ("priced", "old"),
+    [
+        (None, None),
+        ("2026-11-30", None),
+        ("2026-11-26", None),
+        ("2026-11-25", "2026-11-25"),
+        ("2025-09-02", "2025-09-02"),
+    ],
+)
+def test_a_price_older_than_a_long_weekend_says_its_day(priced: str | None, old: str | None, library: Library) -> None:
+    one = holding("10") | {"institution_price_as_of": priced}
+    assert library("portfolio.ts", f"oldPriceOf({json.dumps(one)}, '{TODAY}')") == old
+
+
 def holding(value: str | None, cost: str | None = None, *, cash: bool = False, currency: str = "USD") -> Json:
     return {"institution_value": value, "cost_basis": cost, "is_cash": cash, "currency": currency}
 
@@ -307,3 +345,11 @@ def test_a_currency_code_is_official_only_if_it_is_an_iso_code(library: Library)
 def test_quantities_keep_all_their_digits(library: Library) -> None:
     asked = "['0.00000000000000001', '12345.6789', '10.00'].map((one) => quantity(one, 'en'))"
     assert library("money.ts", asked) == ["0.00000000000000001", "12,345.6789", "10"]
+
+
+def test_the_share_of_a_small_position_is_not_rounded_to_nothing(library: Library) -> None:
+    shares = "[0, 0.0004, 0.001, 0.0043, 0.0099, 0.01, 0.374, 1]"
+    shown = library("money.ts", f"{shares}.map((share) => smallPercent(share, 'en'))")
+    assert shown == ["0%", "<0.1%", "0.1%", "0.4%", "1%", "1%", "37%", "100%"]
+    spanish = [one.replace("%", "\N{NO-BREAK SPACE}%").replace(".", ",") for one in shown]
+    assert library("money.ts", f"{shares}.map((share) => smallPercent(share, 'es'))") == spanish

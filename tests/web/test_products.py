@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -72,9 +73,11 @@ def test_bills_list_what_is_due_and_price_changes_and_can_be_renamed_and_muted(c
     page = connected.page
     follow(connected, "Bills")
     upcoming = page.get_by_test_id("upcoming")
-    expect(upcoming).to_contain_text("€43.09 expected")
-    expect(upcoming.get_by_test_id("expected")).to_have_count(2)
-    expect(row(connected, "expected", "Gym")).to_contain_text("Not seen yet")
+    expect(upcoming).to_contain_text("€73.19 expected")
+    expect(upcoming.get_by_test_id("expected")).to_have_count(3)
+    gym = row(connected, "expected", "Gym")
+    expect(gym.first).to_contain_text("Not seen yet")
+    expect(gym.last).not_to_contain_text("Not seen yet")  # the next one
     expect(row(connected, "expected", "Video Club")).to_contain_text("Up from €10.99 on")
     expect(page.get_by_role("region", name="Regular income")).to_contain_text("€2,500.00")
     expect(page.get_by_role("region", name="No longer active")).to_contain_text("Old Magazine")
@@ -106,6 +109,14 @@ def test_debts_show_due_dates_and_minimum_payments_and_mark_what_is_overdue(conn
     expect(page.get_by_text("Minimum payments").locator("..")).to_contain_text("€25.50")
     card.get_by_text("Details").click()
     expect(card.get_by_text("19.99%")).to_be_visible()
+    loan = row(connected, "debt", "Studies")
+    loan.get_by_text("Details").click()
+    expect(loan.locator(".facts dt")).to_have_text(
+        ["Interest rate", "Original amount", "Expected payoff", "Repayment plan", "Loan status"]
+    )
+    expect(loan.locator(".facts dd")).to_have_text(
+        ["4.23%, fixed", "€45,123.00", "January 1, 2033", "Income-based", "In school"]
+    )
     expect(row(connected, "debt", "Plaid Credit Card")).to_contain_text("No due date from your bank")
     assert violations(page) == []
 
@@ -114,21 +125,46 @@ def test_the_portfolio_shows_weights_and_gains_only_where_the_cost_is_known(conn
     page = connected.page
     follow(connected, "Portfolio")
     positions = page.get_by_test_id("position")
-    expect(positions).to_have_count(4)
+    expect(positions).to_have_count(5)
     expect(positions.nth(0)).to_contain_text("World Fund")
     expect(positions.nth(0)).to_contain_text("10.5 \N{MULTIPLICATION SIGN} €100.00")
     expect(positions.nth(0)).to_contain_text("80% of portfolio")
     expect(positions.nth(0)).to_contain_text("+€799.50 (+25%)")
+    expect(positions.nth(0)).not_to_contain_text("price of")
     expect(positions.nth(1)).to_contain_text("Cost unknown")
+    expect(positions.nth(1)).to_contain_text(re.compile(r"€100\.00 · price of \w+ \d+, \d{4}"))
     expect(positions.nth(2)).to_have_text(re.compile("Cash.*€250.00"))
-    expect(positions.nth(3)).to_contain_text("No value")
+    expect(positions.nth(3)).to_contain_text("Unnamed security")
+    expect(positions.nth(4)).to_contain_text("No value")
+    expect(positions.nth(4).get_by_text(product_rows.OPTION)).to_have_count(1)  # its name is its ticker
     figures = page.locator(".figures")
     expect(figures).to_contain_text("€5,000.00")
-    expect(figures).to_contain_text("Gain on 1 of 3 positions with a known cost+€799.50 (+25%)")
+    expect(figures).to_contain_text("Gain or loss, with the cost known for 1 of 4 positions+€799.50 (+25%)")
     trades = page.get_by_test_id("trade")
     expect(trades.nth(0)).to_contain_text(re.compile("Sell.*-2 \N{MULTIPLICATION SIGN} €100\\.00"))
     expect(trades.nth(0)).to_contain_text("+€200.00")
     expect(trades.nth(1)).to_contain_text("-€1,050.00")
+    assert violations(page) == []
+
+
+def test_a_portfolio_of_two_currencies_and_many_transactions_can_be_seen_whole(connected: Person) -> None:
+    page = connected.page
+    product_rows.add(connected, *[product_rows.trade(f"old-{i}", "buy", "100", "1", 10 + i) for i in range(60)])
+    product_rows.add(connected, product_rows.holding("token", "5", None, currency=None))
+    follow(connected, "Portfolio")
+    currency = page.get_by_label("Currency")
+    expect(currency.locator("option")).to_have_text(["EUR", "No currency"])
+    currency.select_option("No currency")
+    expect(page.get_by_test_id("position")).to_have_text([re.compile("Token Fund.*5.00")])
+
+    trades = page.get_by_test_id("trade")
+    expect(trades).to_have_count(50)
+    older = page.get_by_role("button", name="Show older transactions")
+    older.click()
+    expect(trades).to_have_count(62)
+    expect(older).to_have_count(0)
+    expect(page.locator(".list-end")).to_be_focused()
+    expect(page.locator(".list-end")).to_have_text("No more transactions.")
     assert violations(page) == []
 
 
@@ -166,3 +202,16 @@ def test_a_connection_says_what_its_bank_offers_and_asks_for_access(person: Call
     follow(ben, "Portfolio")
     expect(page.get_by_role("heading", name="No positions yet")).to_be_visible()
     assert violations(page) == []
+
+    before = datetime.now(UTC) - timedelta(days=3)
+    product_rows.add(ben, product_rows.product("holdings", "ready", as_of=before))
+    expect(lines).to_have_text([re.compile("Investments.*Updated 3 days ago")])
+    ben.bank_does("state", state="login_required")
+    ben.bank_does("webhook", webhook_type="TRANSACTIONS", webhook_code="SYNC_UPDATES_AVAILABLE")
+    log_in = page.get_by_test_id("notice").get_by_role("button", name="Log in again")
+    expect(log_in).to_be_visible()
+    assert violations(page) == []
+    follow(ben, "Net worth")
+    log_in.click()
+    ben.log_in()
+    expect(page.get_by_test_id("notice")).to_have_count(0)

@@ -35,8 +35,7 @@ def show_operation(page: Page) -> Locator:
     return operation
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("size", "scheme"), [("phone", "light"), ("desktop", "dark")])
 def test_an_operation_is_shown_with_examples_under_the_strict_policy(
     person: Callable[..., Person], size: str, scheme: str
 ) -> None:

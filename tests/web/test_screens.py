@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import httpx
 import pytest
-from playwright.sync_api import Locator, ViewportSize, expect
+from playwright.sync_api import Browser, Locator, ViewportSize, expect
 
+from emulators.stack import Stack
 from tests.soak.ground import SOAK
 from tests.web import product_rows
 from tests.web.person import PASSWORD, PATIENCE, Person, frames, screenshot, still, violations
@@ -22,23 +24,47 @@ SIZES: dict[str, ViewportSize] = {
     "desktop": {"width": 1280, "height": 860},
     "phone": {"width": 390, "height": 844},
 }
-SHOTS: dict[Literal["light", "dark"], tuple[str, ...]] = (
-    {"light": ("desktop", "phone"), "dark": ("desktop", "phone")}
-    if SOAK
-    else {"light": ("phone",), "dark": ("desktop",)}
-)
+Look = tuple[str, Literal["light", "dark"]]
+# Each screen is pictured once in each language. The languages alternate between the two looks, so that each screen is
+# pictured in both. Whether its texts fit is checked at both widths each time.
+LOOKS: tuple[Look, ...] = (("phone", "light"), ("desktop", "dark"))
+EVERY_LOOK: tuple[Look, ...] = (*LOOKS, ("phone", "dark"), ("desktop", "light"))
 EXPECTED_ERRORS = r"400|404|409|429|503|ERR_INTERNET_DISCONNECTED|WebChannelConnection|Failed to load resource"
 
-# Texts that their box cuts off without an ellipsis.
-CUT_OFF = """() => [...document.querySelectorAll("h1, h2, h3, p, button, label, dt, dd, a, li, td, th, span, strong")]
-  .filter((one) => one.checkVisibility() && one.innerText?.trim())
-  .filter((one) => {
-    const style = getComputedStyle(one);
-    const hidden = style.overflowX !== "visible" && style.textOverflow !== "ellipsis" && style.overflowX !== "auto";
-    const sized = one.clientWidth > 1 && one.scrollWidth > one.clientWidth + 1;
-    return sized && (hidden || (one.tagName === "BUTTON" && style.textOverflow !== "ellipsis"));
-  })
-  .map((one) => `${one.tagName} ${one.innerText.slice(0, 60)}`)"""
+# Texts that their box, or their chart, cuts off without an ellipsis.
+CUT_OFF = """() => {
+  const texts = [...document.querySelectorAll("h1, h2, h3, p, button, label, dt, dd, a, li, td, th, span, strong")]
+    .filter((one) => one.checkVisibility() && one.innerText?.trim())
+    .filter((one) => {
+      const style = getComputedStyle(one);
+      const hidden = style.overflowX !== "visible" && style.textOverflow !== "ellipsis" && style.overflowX !== "auto";
+      const sized = one.clientWidth > 1 && one.scrollWidth > one.clientWidth + 1;
+      return sized && (hidden || (one.tagName === "BUTTON" && style.textOverflow !== "ellipsis"));
+    });
+  const labels = [...document.querySelectorAll("svg text")].filter((one) => {
+    const [text, chart] = [one, one.ownerSVGElement].map((each) => each.getBoundingClientRect());
+    return text.left < chart.left - 0.5 || text.right > chart.right + 0.5;
+  });
+  return [...texts, ...labels].map((one) => `${one.tagName} ${one.textContent.slice(0, 60)}`);
+}"""
+
+# Words that are broken over several lines, because their box is too narrow.
+BROKEN = """() => {
+  const found = [];
+  const nodes = document.createTreeWalker(document.getElementById("content") ?? document.body, NodeFilter.SHOW_TEXT);
+  while (nodes.nextNode()) {
+    const node = nodes.currentNode;
+    if (!node.parentElement.checkVisibility() || node.parentElement.closest(".sr, svg, script, style")) continue;
+    for (const { 0: word, index } of node.data.matchAll(/[^\\s\\/-]+/g)) {
+      if (word.length > 16) continue; // an address or a code
+      const range = document.createRange();
+      range.setStart(node, index);
+      range.setEnd(node, index + word.length);
+      if (new Set([...range.getClientRects()].map((one) => Math.round(one.top))).size > 1) found.push(word);
+    }
+  }
+  return found;
+}"""
 
 TEXTS = {
     "en": {
@@ -92,6 +118,7 @@ class Album:
 
     user: Person
     language: str
+    taken: int = 0
 
     def text(self, name: str) -> str:
         return TEXTS[self.language][name]
@@ -100,25 +127,43 @@ class Album:
         return self.user.page.get_by_role("button", name=self.text(name))
 
     def take(self, name: str, *, whole: bool = True) -> None:
-        """Takes a screen at both widths, light and dark (without SOAK: each width in one of them), and checks each."""
+        """Takes a screen and checks it; in four looks with SOAK."""
         page = self.user.page
-        for scheme, sizes in SHOTS.items():
+        chosen = LOOKS[(self.taken + list(LOCALES).index(self.language)) % len(LOOKS)]
+        self.taken += 1
+        for size, scheme in EVERY_LOOK if SOAK else (chosen,):
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            for size in sizes:
-                page.set_viewport_size(SIZES[size])
+            where = f"{name}-{self.language}-{size}-{scheme}"
+            for one in sorted(SIZES, key=size.__eq__):  # the size of the picture last
+                page.set_viewport_size(SIZES[one])
                 frames(page, 2)
                 still(page)
-                where = f"{name}-{self.language}-{size}-{scheme}"
-                screenshot(page, f"screens/{where}", full=whole)
-                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), where
-                assert page.evaluate(CUT_OFF) == [], where
+                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{where}, at {one}"
+                assert page.evaluate(CUT_OFF) == [], f"{where}, at {one}"
+                assert page.evaluate(BROKEN) == [], f"{where}, at {one}"
+            screenshot(page, f"screens/{where}", full=whole)
             assert violations(page) == [], where
         page.set_viewport_size(SIZES["desktop"])
 
-    def visit(self, path: str, name: str, *, whole: bool = True) -> None:
+    def open(self, path: str) -> None:
+        """Goes to a screen and waits until its data have loaded."""
         page = self.user.page
-        self.user.go(path)
+        if page.url.startswith(self.user.stack.ports.url("hosting")):
+            page.evaluate("(path) => history.pushState(null, '', path)", path)  # as a link does: loads no page again
+        else:
+            self.user.go(path)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
         expect(page.locator(".skeleton")).to_have_count(0)
+
+    def close(self, role: Literal["dialog", "alertdialog"]) -> None:
+        page = self.user.page
+        page.keyboard.press("Escape")
+        expect(page.get_by_role(role)).to_have_count(0)
+
+    def visit(self, path: str, name: str, *, whole: bool = True, unfolded: bool = False) -> None:
+        self.open(path)
+        for details in self.user.page.locator("summary").all() if unfolded else ():
+            details.click()
         self.take(name, whole=whole)
 
 
@@ -147,14 +192,31 @@ def link(album: Album) -> None:
     frame.locator("#share").click()
 
 
-def connected(album: Album) -> str:
-    """Signs up and connects a bank; returns the connection's path."""
+@pytest.fixture(scope="module", params=LOCALES)
+def settled(chromium: Browser, stack: Stack, http: httpx.Client, request: pytest.FixtureRequest) -> Album:
+    """A user with a synced connection, in each language."""
+    album = Album(Person.at(chromium.new_context(locale=LOCALES[request.param]), stack, http), request.param)
     album.user.go()
     album.button("to_new").click()
     sign_up(album)
     link(album)
     line = album.user.card(BANK).get_by_test_id("sync-line")
     expect(line).to_contain_text(album.text("updated"), timeout=2 * PATIENCE)
+    return album
+
+
+@pytest.fixture
+def connected(settled: Album, person: Callable[..., Person]) -> Album:
+    """The settled user in a browser of their own. The tests use the user in the order of this file."""
+    state = settled.user.page.context.storage_state(indexed_db=True)
+    user = person(locale=LOCALES[settled.language], storage_state=state)
+    user.email = settled.user.email
+    user.forgiven.append(EXPECTED_ERRORS)
+    return Album(user, settled.language)
+
+
+def path_of(album: Album) -> str:
+    """The path of the user's connection."""
     [connection] = album.user.connections()
     return f"/connections/{connection['connection_id']}"
 
@@ -180,19 +242,21 @@ def test_the_screens_of_a_new_user(album: Album) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_the_screens_of_a_connected_user(album: Album) -> None:
+def test_the_screens_of_a_connected_user(connected: Album) -> None:
+    album = connected
     page = album.user.page
-    path = connected(album)
+    path = path_of(album)
     album.visit("/", "accounts")
     album.visit(path, "connection")
     page.get_by_role("button", name=album.text("remove"), exact=True).click()
     expect(page.get_by_role("alertdialog")).to_be_visible()
     album.take("remove", whole=False)
+    album.close("alertdialog")
     album.visit("/transactions", "transactions", whole=False)  # the list keeps room for rows that it does not show
     page.get_by_test_id("transaction").first.click()
     expect(page.get_by_label(album.text("note"))).to_be_visible()
     album.take("edit", whole=False)
-    album.user.go("/transactions")
+    album.close("dialog")
     album.button("filters").click()
     expect(page.get_by_test_id("transaction").first).to_be_visible()
     album.take("filters", whole=False)
@@ -207,38 +271,42 @@ def test_the_screens_of_a_connected_user(album: Album) -> None:
     album.button("delete").click()
     expect(page.get_by_role("alertdialog")).to_be_visible()
     album.take("erase", whole=False)
-    album.user.go("/settings")
+    album.close("alertdialog")
     page.get_by_text(album.text("report")).last.click()
     expect(page.get_by_role("dialog")).to_be_visible()
     album.take("report", whole=False)
 
 
 @pytest.mark.timeout(600)
-def test_the_screens_of_products(album: Album) -> None:
+def test_the_screens_of_products(connected: Album) -> None:
+    album = connected
     page = album.user.page
-    path = connected(album)
+    path = path_of(album)
     for name in ("bills", "debts", "portfolio"):
         album.visit(f"/{name}", f"{name}-empty")
     product_rows.add_everything(album.user)
     album.visit("/", "accounts-products")
     for name in ("bills", "debts", "portfolio", "net-worth"):
-        album.visit(f"/{name}", name)
+        album.visit(f"/{name}", name, unfolded=name == "debts")
     page.locator(".choices select").last.select_option("EUR")
     page.locator("summary").click()
     album.take("net-worth-table")
-    album.user.go("/bills")
+    album.open("/bills")
     page.get_by_test_id("stream").first.get_by_role("button").click()
     expect(page.get_by_role("dialog")).to_be_visible()
     album.take("edit-bill", whole=False)
+    album.close("dialog")
     product_rows.add(album.user, *product_rows.troubled())
     album.visit(path, "connection-products")
     album.visit("/portfolio", "portfolio-needs-consent")
 
 
 @pytest.mark.timeout(600)
-def test_the_screens_of_a_user_with_a_problem(album: Album) -> None:
+def test_the_screens_of_a_user_with_a_problem(connected: Album) -> None:
+    album = connected
     page, user = album.user.page, album.user
-    path = connected(album)
+    path = path_of(album)
+    album.open("/")
     link(album)
     expect(page.locator(".dialog")).to_contain_text(album.text("duplicate"))
     album.take("duplicate", whole=False)

@@ -16,12 +16,25 @@ from shared.adapters.firestore.commit import Batch, mask_of, version_of
 from shared.adapters.firestore.due_documents import due_documents
 from shared.adapters.firestore.errors import translates_outages
 from shared.adapters.firestore.move_records import MOVES, delete_move, put_move
+from shared.adapters.firestore.product_documents import PRODUCT_STATES, put_product, rows_path
 from shared.adapters.firestore.sync_writes import CONNECTIONS, NOTIFICATIONS, TRANSACTIONS, put_notification
 from shared.domain.history_matching import HistoryRow
 from shared.domain.history_move import ArchivedTransaction, HistoryMove
 from shared.domain.notification import NotificationKind
+from shared.domain.products.kinds import COLLECTION, ProductKind
+from shared.domain.products.product_state import product_id
 from shared.log import log
-from shared.ports import ArchiveRow, EndedMove, MovableRow, MoveNote, MoveStep, StoredArchive, Version
+from shared.ports import (
+    ArchiveRow,
+    EndedMove,
+    MovableRow,
+    MoveNote,
+    MoveStep,
+    MoveStream,
+    PutProduct,
+    StoredArchive,
+    Version,
+)
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -87,12 +100,21 @@ class FirestoreHistoryMoves:
         found = self._client.collection(CONNECTIONS, connection_id, ARCHIVE).stream()
         return [StoredArchive(cast("ArchivedTransaction", s.to_dict() or {}), version_of(s)) for s in found]
 
-    def transfer(self, move: HistoryMove, *, expected: Version, steps: Sequence[MoveStep]) -> Version:
+    def transfer(
+        self, move: HistoryMove, *, expected: Version, steps: Sequence[MoveStep], product: PutProduct | None = None
+    ) -> Version:
         """Takes steps of a move, in one commit with its record."""
         batch = Batch(self._client)
         put_move(batch, move, expected=expected)
         new, old = (f"{CONNECTIONS}/{name}" for name in (move.connection_id, move.from_connection_id))
+        if product is not None:
+            put_product(batch, product.state, expected=product.expected)
+        if any(isinstance(step, MoveStream) for step in steps):
+            batch.delete(f"{PRODUCT_STATES}/{product_id(move.from_connection_id or '', ProductKind.RECURRING)}")
         for step in steps:
+            if isinstance(step, MoveStream):
+                _move_stream(batch, step, move)
+                continue
             if isinstance(step, ArchiveRow):
                 fields = {**step.fields, "connection_id": move.connection_id, "app_user_id": move.app_user_id}
                 name = step.fields["transaction_id"]
@@ -122,8 +144,9 @@ class FirestoreHistoryMoves:
         return expected
 
     def is_empty(self, connection_id: str) -> bool:
-        """Whether nothing is left below a connection to move: two queries that read one document at most."""
-        places = (self._rows(connection_id), self._client.collection(CONNECTIONS, connection_id, ARCHIVE))
+        """Whether nothing is left below a connection to move: three queries that read one document at most."""
+        names = (TRANSACTIONS, ARCHIVE, COLLECTION[ProductKind.RECURRING])
+        places = [self._client.collection(CONNECTIONS, connection_id, name) for name in names]
         return not any(any(place.limit(1).stream()) for place in places)
 
     def end(self, ended: EndedMove) -> None:
@@ -147,6 +170,18 @@ def put_end(batch: Batch, ended: EndedMove) -> None:
     batch.update(f"{CONNECTIONS}/{move.connection_id}", ended.fields)
     if ended.notification is not None:
         put_notification(batch, ended.notification, app_user_id=move.app_user_id)
+
+
+def _move_stream(batch: Batch, step: MoveStream, move: HistoryMove) -> None:
+    """Deletes an old stream, and writes its note on a stream of the new connection."""
+    new, old = (rows_path(name, ProductKind.RECURRING) for name in (move.connection_id, move.from_connection_id or ""))
+    if step.onto is not None:
+        stream_id, version = step.onto
+        batch.merge(f"{new}/{stream_id}", {"user": step.note}, _NOTE_MASK, expected=version)
+    elif step.kept is not None:
+        owner = {"connection_id": move.connection_id, "app_user_id": move.app_user_id}
+        batch.replace(f"{new}/{step.kept.row_id}", {**step.kept.fields, **owner, "user": step.note})
+    batch.delete(f"{old}/{step.old_id}", expected=step.old)
 
 
 def _move(snapshot: Any) -> tuple[HistoryMove, Version]:

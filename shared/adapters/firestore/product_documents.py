@@ -12,13 +12,14 @@ from shared.adapters.firestore.commit import Batch, mask_of
 from shared.domain.products.kinds import COLLECTION, ProductKind
 from shared.domain.products.product_state import ProductState, product_id
 from shared.domain.products.recurring import RecurringStream
-from shared.domain.products.rows import USER, ProductRow
+from shared.domain.products.rows import MOVED_AT, USER, ProductRow
 from shared.ports import Version
 
 PRODUCT_STATES = "bank_product_state"
 PRODUCTS = "bank_products"
 
-_STREAM = (*RecurringStream.__annotations__, "amount_before", "amount_changed_at", "connection_id", "app_user_id")
+_ADDED = ("amount_before", "amount_changed_at", MOVED_AT, "connection_id", "app_user_id")
+_STREAM = (*RecurringStream.__annotations__, *_ADDED)
 _STREAM_MASK, _STREAM_WITH_USER_MASK = mask_of(_STREAM), mask_of((*_STREAM, USER))
 
 

@@ -79,13 +79,7 @@ def _asked(collection: str, *equal: str, ranged: str | None = None, sorted_: boo
     return Query(collection, frozenset(equal), ranged, order)
 
 
-_PRODUCT_ROWS = (
-    "bank_balances",
-    "bank_recurring",
-    "bank_liabilities",
-    "bank_holdings",
-    "bank_investment_transactions",
-)
+_PRODUCT_ROWS = ("bank_balances", *COLLECTION.values())
 BACKEND = frozenset(
     [
         # due documents, longest due first
@@ -132,14 +126,12 @@ BACKEND = frozenset(
         _asked("bank_transactions", "account_id"),
         _asked("bank_transactions", "run"),
         _asked("bank_transactions", ranged="date"),
-        *(_asked(name, "account_id") for name in COLLECTION.values()),
-        _asked("bank_investment_transactions", ranged="date", sorted_=False),
         # products that wait for consent
         _asked("bank_products", "status"),
         # a connection's rows of products, and those of one account
         *(_asked(name) for name in _PRODUCT_ROWS),
         *(_asked(name, "account_id") for name in _PRODUCT_ROWS),
-        _asked("bank_investment_transactions", ranged="date"),
+        _asked("bank_investment_transactions", ranged="date", sorted_=False),
         # whole collections
         *(
             _asked(name)
@@ -152,7 +144,6 @@ BACKEND = frozenset(
                 "bank_link_guards",
                 "bank_products",
                 "bank_transactions",
-                *COLLECTION.values(),
             )
         ),
         # for operators: health

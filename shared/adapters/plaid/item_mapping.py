@@ -14,6 +14,7 @@ from shared.ports import ItemFacts
 
 LOGO = 400_000  # bytes: it is copied into every connection's document, which is limited to 1 MiB
 MAX_LISTED = 200  # products or countries of one institution
+ACCOUNT_REVOKED = "USER_ACCOUNT_REVOKED"  # https://plaid.com/docs/api/items/#user_account_revoked
 MAX_REPORTED = 20  # fields in one log line
 
 
@@ -29,7 +30,7 @@ def item_facts(item: Mapping[str, Any], *, accounts: object = (), status: object
     institution_id = item.get("institution_id")
     if institution_id is not None and not storable.is_document_id(institution_id):
         institution_id, odd["institution_id"] = None, 1
-    error = item.get("error")
+    error, sent_at = item.get("error"), _moment(webhook.get("sent_at"), "sent_at", odd)
     facts = ItemFacts(
         item_id=required_id(item["item_id"], "item_id"),
         institution_id=institution_id,
@@ -39,7 +40,8 @@ def item_facts(item: Mapping[str, Any], *, accounts: object = (), status: object
         accounts=transaction_mapping.accounts(accounts, odd),
         error=from_error_object(error) if isinstance(error, dict) else None,
         last_update=_moment(transactions.get("last_successful_update"), "last_successful_update", odd),
-        last_webhook=_moment(webhook.get("sent_at"), "sent_at", odd),
+        last_webhook=sent_at,
+        account_revoked_at=sent_at if webhook.get("code_sent") == ACCOUNT_REVOKED else None,
     )
     log_oddities(odd, of="item")
     return facts

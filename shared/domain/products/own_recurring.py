@@ -23,6 +23,11 @@ from shared.domain.products.kinds import ProductKind, ProductStatus
 from shared.domain.products.recurring import MAX_TRANSACTION_IDS, RecurringStream, row_of
 from shared.domain.products.rows import ProductRow
 
+USED_FIELDS = (
+    *("transaction_id", "account_id", "date", "amount", "iso_currency_code", "unofficial_currency_code", "pending"),
+    *("name", "merchant_name", "merchant_entity_id", "category"),
+)
+"""The fields of a stored transaction that matter here; reading only these saves most of the memory."""
 LEAST = 3
 TOLERANCE = 0.4
 SHORTEST_DAYS = 5  # of the median gap: what is booked more often is a habit, not a bill
@@ -76,7 +81,8 @@ def detect(
     """Finds the streams in stored transactions.
 
     Args:
-        transactions: Stored transactions in any order. Pending ones, and those of later days, are skipped.
+        transactions: Stored transactions, or their `USED_FIELDS`, in any order. Pending ones, and those of later days,
+            are skipped.
         account_ids: The accounts that may have streams.
         today: The day that decides which streams are active.
     """

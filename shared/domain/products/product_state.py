@@ -15,7 +15,7 @@ from shared.domain.errors import ErrorClass
 from shared.domain.products.kinds import ProductKind, ProductStatus
 from shared.domain.products.product_progress import ProductProgress, ReadProduct
 from shared.domain.progress import ErrorSummary, Stage, SyncStatus
-from shared.domain.run_state import RunState
+from shared.domain.run_state import IllegalTransition, RunState
 from shared.domain.state_group import Changes
 
 _HAS_ROWS = (ProductStatus.READY, ProductStatus.FAILED)  # while they are read again, clients see no other status
@@ -130,6 +130,16 @@ class ProductState(RunState):
     def switched_off(self, *, now: datetime) -> Self:
         """The operator turned the product off: no run starts again until the product is planned again."""
         return self._with(**self._at_rest(now, ProductStatus.OFF))
+
+    def rows_moved(self, rows: int, *, now: datetime) -> Self:
+        """Rows of a replaced connection were added: the next run compares all of them.
+
+        Raises:
+            IllegalTransition: A run is working, which may have compared the rows already.
+        """
+        if self.is_leased(now):
+            raise IllegalTransition("a run is working")
+        return self._with(rows=self.rows + rows, digest=None)
 
     def account_removed(self, account_id: str, *, now: datetime, removed_rows: int = 0) -> Self:
         """An account was revoked: its rows are deleted, and a run ignores those that Plaid still sends."""

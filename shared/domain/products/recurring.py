@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, TypedDict
 
-from shared.domain.products.rows import ProductRow, StoredProductRow
+from shared.domain.products.rows import MOVED_AT, ProductRow, StoredProductRow
 from shared.domain.transaction import Category
 
 MAX_TRANSACTION_IDS = 300
@@ -84,6 +84,18 @@ def replaced(new: Iterable[ProductRow], gone: Iterable[StoredProductRow]) -> dic
         if new_id not in found and old_id not in found.values():
             found[new_id] = old_id
     return found
+
+
+def kept_note(row: StoredProductRow, *, account_id: str, now: datetime) -> ProductRow:
+    """The stream of a replaced connection as a stream of the new one, which only keeps its note.
+
+    It expects no booking, and names no transaction, because those of the new connection have other ids. The next
+    stream of the same account, direction and merchant replaces it, and gets its note.
+    """
+    names = (*RecurringStream.__annotations__, "amount_before", "amount_changed_at")
+    fields = {name: row.fields.get(name) for name in names if name in row.fields}
+    ended = {"account_id": account_id, "is_active": False, "predicted_next_date": None, "transaction_ids": []}
+    return ProductRow(row.row_id, account_id, {**fields, **ended, MOVED_AT: now})
 
 
 def _identity(account_id: str, fields: Mapping[str, Any]) -> tuple[str, ...]:

@@ -10,7 +10,10 @@ USER = "user"
 """The map that clients may write; no sync writes it, except to carry it to a row that replaces another."""
 
 _OWNERS = frozenset({"connection_id", "app_user_id"})
-NOT_COMPARED = frozenset({*_OWNERS, USER, "updated_at", "amount_before", "amount_changed_at"})
+MOVED_AT = "moved_at"
+"""On a recurring stream that keeps the note of a replaced connection until the bank reports the stream again."""
+
+NOT_COMPARED = frozenset({*_OWNERS, USER, MOVED_AT, "updated_at", "amount_before", "amount_changed_at"})
 """Fields that do not come from an answer, so that a difference in them is no change."""
 
 
@@ -51,6 +54,11 @@ class StoredProductRow:
     def of(cls, row_id: str, document: Mapping[str, Any]) -> Self:
         """Creates it from a stored document."""
         return cls(row_id, document["account_id"], digest_of(document), document.get(USER), document)
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether it came from a replaced connection, so that no answer can contain it."""
+        return self.fields.get(MOVED_AT) is not None
 
 
 def digest_of(fields: Mapping[str, Any]) -> str:

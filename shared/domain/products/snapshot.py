@@ -3,7 +3,8 @@
 What an answer no longer contains is deleted: sold holdings, ended streams. But an answer may be hollow, because the
 bank did not deliver an account for once. So an account that had rows and has none keeps all of them until a second
 answer, at least `CONFIRMED_AFTER` later, has none either; one whose balance is 0 needs no confirmation. The same
-holds if the answer has a row without an id, which may be any row that is missing.
+holds if the answer has a row without an id, which may be any row that is missing. A recurring stream that keeps the
+note of a replaced connection is in no answer; it stays until a stream replaces it.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -102,11 +103,14 @@ def compare(
     """
     rows = {row.row_id: row for row in snapshot.rows if row.account_id not in revoked}
     kept = {i for i in snapshot.unreadable & stored.keys() if stored[i].account_id not in revoked}
-    missing = stored.keys() - rows.keys() - kept
+    moved = {i for i, row in stored.items() if row.is_moved and row.account_id not in revoked} - rows.keys()
+    missing = stored.keys() - rows.keys() - kept - moved
     still_hollow = _hollow_accounts(stored, missing, snapshot, hollow=hollow, now=now, revoked=revoked)
     deletes = {i for i in missing if stored[i].account_id not in still_hollow}
     new = [row for row in rows.values() if row.row_id not in stored]
-    inherited = recurring.replaced(new, [stored[i] for i in deletes]) if snapshot.kind is ProductKind.RECURRING else {}
+    is_recurring = snapshot.kind is ProductKind.RECURRING
+    inherited = recurring.replaced(new, [stored[i] for i in deletes | moved]) if is_recurring else {}
+    deletes |= moved.intersection(inherited.values())
     upserts = [
         _finished(snapshot.kind, row, stored.get(inherited.get(i, i)), now=now)
         for i, row in rows.items()

@@ -141,7 +141,7 @@ class RefreshBalances:
     def _store(self, connection_id: str, accounts: Iterable[Account], read_at: datetime) -> None:
         """Stores the balances of accounts that are still stored, and records the day if no commit has."""
         loaded = self.syncs.load(connection_id)
-        if loaded is None:
+        if loaded is None or loaded.state.stopped:  # removed or revoked meanwhile: its data is being deleted
             raise no_connection()
         state = loaded.state
         stored = {one["account_id"] for one in self.connections.accounts_of(connection_id)}

@@ -267,4 +267,6 @@ class ItemStatusRefresh:
             changed = changed.moved_to(decision.moved["institution_id"], now=now)
         if decision.reselects_accounts:
             changed = changed.reselect_accounts()
+        if decision.reads_accounts:
+            changed = changed.accounts_outdated()
         return changed.request(now=now, trace=trace.carried()) if decision.sync else changed

@@ -14,6 +14,7 @@ from shared.domain.status import PENDING, StatusEvent
 from shared.domain.webhook import Meaning, Webhook
 from shared.ports import ItemFacts
 
+BETWEEN_CHECKS = timedelta(hours=30)  # daily checks of many connections take hours
 WEBHOOK_TAKES = timedelta(hours=1)  # at most, until Plaid's webhook about an update arrives
 
 
@@ -28,6 +29,7 @@ class StatusDecision:
         learnt: Other fields of the connection that Plaid reported.
         sync: Whether the transactions must be synced.
         reselects_accounts: Whether the next run must read the accounts again, including revoked ones.
+        reads_accounts: Whether the next run must read the accounts again.
         reminds: Whether to remind the user of a login that has been broken for long.
         moved: The changed fields if the item moved to another institution, see institution_change.
     """
@@ -38,6 +40,7 @@ class StatusDecision:
     learnt: dict[str, Any] = field(default_factory=dict)
     sync: bool = False
     reselects_accounts: bool = False
+    reads_accounts: bool = False
     reminds: bool = False
     moved: dict[str, Any] = field(default_factory=dict)
 
@@ -100,7 +103,9 @@ def from_daily_check(connection: BankConnection, facts: ItemFacts, *, now: datet
     # Only a sync proves that a login works again: an item may report no error, and still deliver no data.
     is_broken = connection.status in (ItemStatus.BAD, ItemStatus.ERROR)
     decision = _from_announcement(connection, facts, now=now)
-    return replace(decision, learnt=learnt | decision.learnt, sync=is_broken or missed_webhook(connection, facts))
+    revoked = _revoked_account(facts, now=now)
+    syncs = is_broken or revoked or missed_webhook(connection, facts)
+    return replace(decision, learnt=learnt | decision.learnt, sync=syncs, reads_accounts=revoked)
 
 
 def missed_webhook(connection: BankConnection, facts: ItemFacts) -> bool:
@@ -109,6 +114,15 @@ def missed_webhook(connection: BankConnection, facts: ItemFacts) -> bool:
         return False  # the scheduler retries first syncs
     news = [moment for moment in (facts.last_update, facts.last_webhook) if moment is not None]
     return any(moment - connection.last_sync > WEBHOOK_TAKES for moment in news)
+
+
+def _revoked_account(facts: ItemFacts, *, now: datetime) -> bool:
+    """Whether Plaid has reported a revoked account since the previous daily check.
+
+    If that webhook is lost, only the list of accounts shows the revocation, and a sync reads the list only after a
+    change: so an account without transactions would stay.
+    """
+    return facts.account_revoked_at is not None and now - facts.account_revoked_at <= BETWEEN_CHECKS
 
 
 def _from_expiration(

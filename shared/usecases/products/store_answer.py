@@ -104,15 +104,19 @@ class AnswerWriter:
                 self._commit(rest, step)
             elif units and isinstance(error, NotStorable):
                 log.warning("product.row_refused", rows=1)
-                self.refused += units[0].row is not None
+                self.refused += self._more(units)
                 self._commit((), step)
             else:
                 raise
 
     def _advance(self, units: Sequence[_Unit]) -> Callable[[ProductState], ProductState]:
-        more = sum(one.row is not None and one.row.row_id not in self.stored.rows for one in units)
-        more -= sum(one.gone is not None for one in units)
+        more = self._more(units)
         return lambda state: state.advance(now=self.clock.now(), rows=max(0, state.rows + more))
+
+    def _more(self, units: Sequence[_Unit]) -> int:
+        """How many more rows are stored after these units."""
+        new = sum(one.row is not None and one.row.row_id not in self.stored.rows for one in units)
+        return new - sum(one.gone is not None for one in units)
 
     def _writes(self, units: Sequence[_Unit], stored: StoredRows) -> list[Write]:
         revoked = self.run.state.revoked_accounts  # maybe since the answer was compared

@@ -22,6 +22,7 @@ from shared.ports import (
     Connections,
     EndedMove,
     HistoryMoves,
+    ProductSyncs,
     Profiles,
     Syncs,
     Tasks,
@@ -32,6 +33,7 @@ from shared.usecases.enqueue import enqueue_history_move
 from shared.usecases.mark_duplicates import OwnedAccounts
 from shared.usecases.removal.remove_connection import ConnectionRemover
 from shared.usecases.removal.transfer_notes import TimeIsUp, Transfer
+from shared.usecases.removal.transfer_streams import StreamTransfer
 
 MAX_TRIES = 10  # against users who write notes, syncs, and other audit entries of the user
 TIME_FOR_A_RUN = timedelta(minutes=6)  # of the function's 9: then another delivery continues
@@ -44,6 +46,7 @@ class MoveHistory:
     moves: HistoryMoves
     connections: Connections
     syncs: Syncs
+    products: ProductSyncs
     connection_remover: ConnectionRemover
     profiles: Profiles
     tasks: Tasks
@@ -88,7 +91,9 @@ class MoveHistory:
             log.info("history_move.ended", moved=move.moved, archived=move.archived, replaced=False)
             return
         running = Transfer(self.moves, self.clock, move, found[1], until)
-        running.move_rows(match_accounts(owned.holdings[old.connection_id], owned.holdings[connection_id]))
+        accounts = match_accounts(owned.holdings[old.connection_id], owned.holdings[connection_id])
+        running.move_rows(accounts)
+        StreamTransfer(running, self.products).move_streams(accounts)
         self._remove(old, new, running)
 
     def _old(self, move: HistoryMove, owned: OwnedAccounts) -> BankConnection | None:

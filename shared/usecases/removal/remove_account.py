@@ -60,33 +60,35 @@ class RemoveAccount:
         def revoke(state: SyncState) -> SyncState:
             return state.remove_account(account_id)
 
-        kinds = [ProductKind(kind) for kind in before.state.products]
-        revoked = partial(self._revoked_products, connection_id, kinds, account_id)
+        def revoked(state: SyncState) -> list[Write]:
+            return self._revoked_products(state, account_id)
+
         if is_stored:
             self._save(connection_id, revoked, revoke)
-        elif kinds:  # the revocation itself is stored last: it shows that nothing is left to do
+        elif before.state.products:  # the revocation itself is stored last: it shows that nothing is left to do
             self._save(connection_id, revoked)
         ids = sorted(self.syncs.rows_of(connection_id, account_id))
         for start in range(0, len(ids), ROWS_AT_ONCE):
-            self._save(connection_id, partial(self._row_removals, connection_id, ids[start : start + ROWS_AT_ONCE]))
-        for kind in kinds:
-            self._remove_product_rows(connection_id, kind, account_id)
+            some = ids[start : start + ROWS_AT_ONCE]
+            self._save(connection_id, lambda _, some=some: self._row_removals(connection_id, some))  # type: ignore[misc]
+        self._remove_product_rows(connection_id, account_id)
         announced = self.status_events.revoke_account(connection, account_id)
         last = partial(self._account_removal, connection, account_id, announced)
-        self._save(connection_id, lambda: [*last(), *revoked()], revoke)
+        self._save(connection_id, lambda state: [*last(), *revoked(state)], revoke)
 
     def _save(
         self,
         connection_id: str,
-        writes: Callable[[], Sequence[Write]],
+        writes: Callable[[SyncState], Sequence[Write]],
         step: Callable[[SyncState], SyncState] = lambda state: state,
     ) -> None:
-        """Commits writes together with a step of the state; each try makes both again."""
+        """Commits the writes that belong to the state, and a step of it; each try makes both again."""
 
         def save() -> None:
             loaded = self.syncs.load(connection_id)
             if loaded is not None:
-                self.syncs.save(step(loaded.state).touched(), expected=loaded.version, writes=writes())
+                written = writes(loaded.state)
+                self.syncs.save(step(loaded.state).touched(), expected=loaded.version, writes=written)
 
         retry_on_conflict(save, tries=MAX_TRIES)
 
@@ -94,28 +96,35 @@ class RemoveAccount:
         stored = self.syncs.stored_rows(connection_id, ids)
         return [DeleteTransactions({transaction_id: row.version for transaction_id, row in stored.items()})]
 
-    def _revoked_products(self, connection_id: str, kinds: Sequence[ProductKind], account_id: str) -> list[Write]:
+    def _revoked_products(self, state: SyncState, account_id: str) -> list[Write]:
         """The products without the account, so that no run in flight writes its rows again."""
-        if not kinds:
+        if not state.products:
             return []
-        found = self.products.of_connection(connection_id, kinds).values()
+        found = self.products.of_connection(state.connection_id, _kinds(state)).values()
         now = self.clock.now()
         return [PutProduct(one.state.account_removed(account_id, now=now).touched(), one.version) for one in found]
 
-    def _remove_product_rows(self, connection_id: str, kind: ProductKind, account_id: str) -> None:
-        """Deletes the account's rows of a product, in several commits."""
+    def _remove_product_rows(self, connection_id: str, account_id: str) -> None:
+        """Deletes the account's rows of every product, in several commits.
 
-        def removals() -> list[Write]:
-            product = self.products.of_connection(connection_id, [kind]).get(kind)
-            stored = self.products.stored_rows(connection_id, kind, account_id=account_id)
-            if product is None or not stored.versions:
-                return []
-            some = dict(islice(stored.versions.items(), ROWS_AT_ONCE))
-            state = product.state.account_removed(account_id, now=self.clock.now(), removed_rows=len(some))
-            return [PutProduct(state.touched(), product.version), DeleteProductRows(kind, some)]
+        A product without a state belongs to a connection that is being removed: then its rows are deleted with all
+        others.
+        """
+        loaded = self.syncs.load(connection_id)
+        for kind in _kinds(loaded.state) if loaded is not None else ():
+            removals = partial(self._product_removals, connection_id, kind, account_id)
+            while removals():
+                self._save(connection_id, lambda _, removals=removals: removals())  # type: ignore[misc]
 
-        while self.products.stored_rows(connection_id, kind, account_id=account_id).versions:
-            self._save(connection_id, removals)
+    def _product_removals(self, connection_id: str, kind: ProductKind, account_id: str) -> list[Write]:
+        """One commit's deletions; none if no row is left."""
+        product = self.products.of_connection(connection_id, [kind]).get(kind)
+        stored = self.products.stored_rows(connection_id, kind, account_id=account_id)
+        if product is None or not stored.versions:
+            return []
+        some = dict(islice(stored.versions.items(), ROWS_AT_ONCE))
+        state = product.state.account_removed(account_id, now=self.clock.now(), removed_rows=len(some))
+        return [PutProduct(state.touched(), product.version), DeleteProductRows(kind, some)]
 
     def _account_removal(self, connection: BankConnection, account_id: str, announced: ConnectionChange) -> list[Write]:
         """The last commit: deletes the account, updates the connection, and marks duplicates that count now."""
@@ -134,3 +143,7 @@ class RemoveAccount:
             *change.writes(),
             *(DeleteSetAside(row.key) for row in aside),
         ]
+
+
+def _kinds(state: SyncState) -> list[ProductKind]:
+    return [ProductKind(kind) for kind in state.products]

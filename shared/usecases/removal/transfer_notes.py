@@ -17,6 +17,8 @@ from shared.ports import (
     MovableRow,
     MoveNote,
     MoveStep,
+    MoveStream,
+    PutProduct,
     Version,
 )
 
@@ -97,20 +99,29 @@ class Transfer:
         steps = [step for group in groups for step in group]
         if not steps:
             return
-        if self.clock.now() > self.until:
-            raise TimeIsUp
-        moved = sum(isinstance(step, MoveNote) for step in steps)
-        archived = sum(isinstance(step, ArchiveRow) for step in steps)
-        move = self.move.progressed(moved=moved, archived=archived)
         try:
-            self.version = self.moves.transfer(move, expected=self.version, steps=steps)
+            self.take(steps)
         except CommitTooLarge:
             if len(steps) == 1:
                 raise
             smaller = groups if len(groups) > 1 else [[step] for step in steps]
             self._commit(smaller[: len(smaller) // 2])
             self._commit(smaller[len(smaller) // 2 :])
-            return
+
+    def take(self, steps: Sequence[MoveStep], *, product: PutProduct | None = None) -> None:
+        """Takes steps in one commit.
+
+        Raises:
+            Conflict: A row changed.
+            CommitTooLarge: Nothing was written.
+            TimeIsUp: Another delivery must continue.
+        """
+        if self.clock.now() > self.until:
+            raise TimeIsUp
+        moved = sum(isinstance(step, MoveNote) or (isinstance(step, MoveStream) and bool(step.note)) for step in steps)
+        archived = sum(isinstance(step, ArchiveRow) for step in steps)
+        move = self.move.progressed(moved=moved, archived=archived)
+        self.version = self.moves.transfer(move, expected=self.version, steps=steps, product=product)
         self.move = move
 
 

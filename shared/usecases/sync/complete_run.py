@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from shared.domain.account import Account
@@ -81,8 +81,10 @@ class RunCompletion:
         roster = tuple(account["account_id"] for account in accounts) if accounts else before.account_ids
         if returned := before.shared_again(roster):
             raise AccountsReturned(returned)
-        removed = loop.changes.removed = loop.changes.removed | ghost_rows(loop, before, syncs=self.syncs)
-        loop.aside.end(before)
+        unlisted = _unlisted(page, before, roster) if accounts else frozenset[str]()
+        ghosts = ghost_rows(loop, before, unlisted=unlisted, syncs=self.syncs)
+        removed = loop.changes.removed = loop.changes.removed | ghosts
+        loop.aside.end(before, unlisted=unlisted)
         self.writer.put_aside(loop)
         history_complete = page.history is History.COMPLETE
         arrived = history_complete or before.history_complete
@@ -137,6 +139,15 @@ class RunCompletion:
             return [], state.accounts_digest or ""
         self.moved = state.source is not None and facts.institution_id not in (None, state.source)
         return facts.accounts, digest
+
+
+def _unlisted(page: Page, before: SyncState, roster: Collection[str]) -> frozenset[str]:
+    """The accounts that are gone without a word in the change log, because the user shares no account that it covers.
+
+    Then Plaid answers with complete history and an empty cursor, for ever, and no rows are reported as removed.
+    """
+    covered = page.next_cursor is not None or page.history is not History.COMPLETE
+    return frozenset() if covered else frozenset((*before.account_ids, *before.former_accounts)).difference(roster)
 
 
 @dataclass(kw_only=True)

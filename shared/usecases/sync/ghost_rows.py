@@ -3,12 +3,14 @@
 Plaid never reports a row that it added and removed between two reads: see docs/decisions/0011 on how to find those.
 """
 
+from collections.abc import Collection
+
 from shared.domain.sync_state import SyncState
 from shared.ports import Syncs
 from shared.usecases.sync.change_loop import ChangeLoop
 
 
-def ghost_rows(loop: ChangeLoop, state: SyncState, *, syncs: Syncs) -> set[str]:
+def ghost_rows(loop: ChangeLoop, state: SyncState, *, unlisted: Collection[str], syncs: Syncs) -> set[str]:
     """Ids of the rows that the commit of a completed loop must remove, in addition to those that Plaid reported.
 
     An ordinary loop costs no read. After a run that died, one query finds the rows that still bear its mark; a loop
@@ -17,6 +19,7 @@ def ghost_rows(loop: ChangeLoop, state: SyncState, *, syncs: Syncs) -> set[str]:
     Args:
         loop: The loop, read to its end.
         state: The state of its run.
+        unlisted: Accounts that the item no longer has, although the loop reported none of their rows as removed.
         syncs: The stored rows.
     """
     connection_id, unwritten = state.connection_id, loop.changes.upserts.keys()
@@ -29,6 +32,6 @@ def ghost_rows(loop: ChangeLoop, state: SyncState, *, syncs: Syncs) -> set[str]:
     if state.dirty_runs:
         ghosts |= syncs.marked(connection_id, state.dirty_runs) - unwritten
     ghosts -= loop.aside.current_ids(run=state.run)
-    for account_id in state.revoked_accounts:
+    for account_id in {*state.revoked_accounts, *unlisted}:
         ghosts |= syncs.rows_of(connection_id, account_id)
     return ghosts

@@ -67,11 +67,17 @@ class SetAsideRows:
         current = (row for key, row in kept if key not in self._gone and (key in self._delivered or row.run == run))
         return {row.transaction_id for row in current if row.transaction_id is not None}
 
-    def end(self, state: SyncState) -> None:
-        """Ends a reading: deletes records of rows that should have been delivered again, but were not."""
+    def end(self, state: SyncState, *, unlisted: Collection[str] = ()) -> None:
+        """Ends a reading: deletes records of rows that should have been delivered again, but were not.
+
+        Args:
+            state: The state of the run.
+            unlisted: Accounts that the item no longer has, although none of their rows was reported as removed.
+        """
         for key, row in self._known.items():
             again = key in self._delivered or row.run == state.run
-            if not again and (state.rebuilding or row.run in state.dirty_runs):
+            missing = not again and (state.rebuilding or row.run in state.dirty_runs)
+            if missing or row.account_id in unlisted:
                 self._gone.add(key)
 
     def writes(self, *, revoked: Collection[str]) -> Iterator[list[Write]]:

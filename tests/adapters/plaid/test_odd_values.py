@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -229,3 +229,16 @@ def test_a_logo_that_is_too_large_is_left_out() -> None:
     large = {"institution_id": "ins_1", "name": "First Bank", "logo": "a" * 1_100_000}
     made = item_mapping.institution_info(large, fetched_at=START)
     assert (made.name, made.logo) == ("First Bank", None)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("USER_ACCOUNT_REVOKED", datetime(2026, 3, 1, 4, tzinfo=UTC)),
+        ("SYNC_UPDATES_AVAILABLE", None),
+        (["USER_ACCOUNT_REVOKED"], None),
+    ],
+)
+def test_last_webhook_tells_when_an_account_was_revoked(code: object, expected: datetime | None) -> None:
+    status = {"last_webhook": {"sent_at": "2026-03-01T04:00:00Z", "code_sent": code}}
+    assert item_mapping.item_facts({"item_id": "i"}, status=status).account_revoked_at == expected

@@ -16,6 +16,7 @@ ROUTES = {
     "set_access_token": "exchange_public_token",
     r"connections/[^/]+/sync": "sync_connection",
     r"connections/[^/]+/reconnected": "reconnect_connection",
+    r"connections/[^/]+/balances": "refresh_balances",
     r"connections/[^/]+": "remove_connection",
     "data": "delete_bank_data",
     "webhook": "plaid_webhook",

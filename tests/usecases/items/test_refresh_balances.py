@@ -283,6 +283,22 @@ def test_removal_during_the_call_leaves_nothing(world: World, item: FakeItem) ->
     assert world.left_of("1") == []
 
 
+def test_revocation_of_the_connection_during_the_call_stores_nothing(world: World, item: FakeItem) -> None:
+    def revoke(name: str) -> None:
+        if name == "bank.live_balances":
+            world.calls.before = None
+            body = {"webhook_type": "ITEM", "webhook_code": "USER_PERMISSION_REVOKED", "item_id": item.item_id}
+            world.receive_webhook({**body, "environment": "sandbox"}, delivery_id="d")
+            world.webhook_handler("d")
+
+    at_bank(item, "5")
+    world.calls.before = revoke
+    before = world.store.account_rows["1"]["checking"]["balances"]
+    with pytest.raises((NotFound, ProviderError)):
+        refresh(world)
+    assert world.store.account_rows["1"]["checking"]["balances"] == before
+
+
 def test_sync_that_commits_during_the_call_loses_nothing(world: World, item: FakeItem) -> None:
     def sync(name: str) -> None:
         if name == "store.save":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from shared.domain.products.kinds import ProductKind, ProductStatus
@@ -106,6 +108,49 @@ def test_an_interrupted_revocation_of_an_account_is_resumed(where: str, monkeypa
         world.remove_account("1", "broker")
         assert world.stored(HOLDINGS) == world.stored(TRADES) == {}, f"{where} {number}"
         assert "broker" not in world.store.account_rows["1"]
+
+
+@pytest.mark.parametrize("ends", ["removal", "revocation"])
+def test_a_revocation_of_an_account_stops_when_its_connection_ends_meanwhile(ends: str) -> None:
+    """The states of the products are gone, and their rows still wait for the purge."""
+    world = ready()
+    reads = itertools.count()
+    body = {"webhook_type": "ITEM", "webhook_code": "USER_PERMISSION_REVOKED", "item_id": "item-1"}
+
+    def end(name: str) -> None:
+        if name != "products.stored_rows":
+            return
+        assert next(reads) < 100, "the revocation of the account never stops"
+        if world.store.products:
+            if ends == "removal":
+                world.remove()
+            else:
+                world.receive_webhook({**body, "environment": "sandbox"}, delivery_id="d")
+                world.webhook_handler("d")
+
+    world.calls.before = end
+    world.remove_account("1", "broker")
+    world.calls.before = None
+    world.clean_up()
+    assert product_documents(world) == []
+
+
+def test_a_product_that_is_planned_during_a_revocation_knows_the_revoked_account() -> None:
+    world = ProductWorld(LIABILITIES)
+    world.invested()
+    world.synced()
+    world.kinds = frozenset([LIABILITIES, HOLDINGS])
+
+    def plan(name: str) -> None:
+        if name == "store.save" and HOLDINGS not in world.state("1").products:
+            world.calls.before = None
+            world.plan_products.after_sync(world.state("1"))
+
+    world.calls.before = plan
+    world.remove_account("1", "broker")
+    assert world.product(HOLDINGS).revoked_accounts == ("broker",)
+    world.deliver_products()
+    assert world.stored(HOLDINGS) == {}
 
 
 @pytest.mark.parametrize(

@@ -177,8 +177,11 @@ def test_the_first_read_of_trades_does_not_wait_for_the_bank() -> None:
 
 @pytest.mark.parametrize(("code", "status"), EIGHT.items())
 @pytest.mark.parametrize("kind", [LIABILITIES, HOLDINGS, TRADES, RECURRING])
-def test_a_product_error_concerns_only_its_product(kind: ProductKind, code: str, status: ProductStatus) -> None:
+def test_a_product_error_concerns_only_its_product(
+    kind: ProductKind, code: str, status: ProductStatus, caplog: pytest.LogCaptureFixture
+) -> None:
     world = ready()
+    caplog.clear()
     told, before = len(world.store.notifications), world.store.connections["1"]
     refused(world, kind, code)
     assert world.view(kind).status is status
@@ -187,6 +190,9 @@ def test_a_product_error_concerns_only_its_product(kind: ProductKind, code: str,
     others = {one: world.view(one).status for one in world.kinds - {kind}}
     assert others == dict.fromkeys(others, ProductStatus.READY)
     assert world.state().status == "completed"
+    lines = {record.getMessage(): record.levelname for record in caplog.records}
+    assert "sync.provider_error" not in lines, "the alert `misconfigured` counts these lines"
+    assert "ERROR" not in lines.values()
 
 
 def test_rows_stay_while_consent_is_missing_and_go_without_accounts() -> None:
@@ -315,6 +321,16 @@ def test_a_row_that_the_store_refuses_stops_no_other(monkeypatch: pytest.MonkeyP
     world.request(HOLDINGS)
     assert world.products_equal_truth()
     assert world.product(HOLDINGS).rows == 5
+
+
+def test_a_changed_row_that_the_store_refuses_stays_counted() -> None:
+    """Without rows, a product would rest, and nothing would delete the row."""
+    world = ready(LIABILITIES)
+    world.store.refuses = {"refused"}
+    world.data().put(LIABILITIES, liability_row("card", loan_name="refused"))
+    world.request(LIABILITIES)
+    assert world.stored(LIABILITIES).keys() == {"card"}
+    assert world.product(LIABILITIES).rows == 1
 
 
 def test_a_changed_liability_is_written_alone() -> None:

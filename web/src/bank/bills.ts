@@ -1,11 +1,17 @@
 /** Bills, subscriptions and regular income, from recurring streams. */
-import { daysAfter } from "./days";
+import { daysAfter, monthsAfter } from "./days";
 import { negated } from "./money";
 import { difference, signOf } from "./sums";
 import type { RecurringStream } from "./types.generated";
 
-/** The days between two payments of streams that may be due several times a month. */
-const EVERY: Record<string, number> = { WEEKLY: 7, BIWEEKLY: 14, SEMI_MONTHLY: 15 };
+/** The payment that comes a number of payments after the one of a day; other frequencies are too rare or unknown. */
+const LATER: Record<string, (day: string, count: number) => string> = {
+  WEEKLY: (day, count) => daysAfter(day, 7 * count),
+  BIWEEKLY: (day, count) => daysAfter(day, 14 * count),
+  SEMI_MONTHLY: (day, count) => daysAfter(day, 15 * count),
+  MONTHLY: monthsAfter,
+};
+const NEVER = () => "9999-12-31";
 const LATE = 14; // days after which an expected payment that did not come is no longer listed
 
 export interface Expected {
@@ -32,14 +38,11 @@ export function expectedPayments(streams: RecurringStream[], today: string, days
   const found: Expected[] = [];
   for (const stream of streams) {
     if (stream.direction !== "out" || !stream.is_active || stream.user?.muted || !stream.predicted_next_date) continue;
-    const step = EVERY[stream.frequency];
-    let day = stream.predicted_next_date;
-    if (day < daysAfter(today, -LATE)) continue;
-    while (day <= last) {
+    const first = stream.predicted_next_date;
+    if (first < daysAfter(today, -LATE)) continue;
+    const later = LATER[stream.frequency] ?? NEVER;
+    for (let count = 0, day = first; day <= last; day = later(first, ++count))
       found.push({ stream, day, amount: amountOfStream(stream), late: day < today });
-      if (!step) break;
-      day = daysAfter(day, step);
-    }
   }
   return found.sort(
     (a, b) => a.day.localeCompare(b.day) || nameOfStream(a.stream).localeCompare(nameOfStream(b.stream)),

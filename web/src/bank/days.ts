@@ -6,6 +6,13 @@ export function daysAfter(day: string, count: number): string {
   return new Date(Date.UTC(year, month - 1, date + count)).toISOString().slice(0, 10);
 }
 
+/** The same day a number of months after another; the last day of a month that is too short. */
+export function monthsAfter(day: string, count: number): string {
+  const [year = 1970, month = 1, date = 1] = day.split("-").map(Number);
+  const last = new Date(Date.UTC(year, month + count, 0));
+  return new Date(Math.min(Date.UTC(year, month - 1 + count, date), last.getTime())).toISOString().slice(0, 10);
+}
+
 export const dayAfter = (day: string): string => daysAfter(day, 1);
 
 /** The current day of UTC, which balances are recorded by. */

@@ -60,12 +60,7 @@ export const recurringOf = (uid: string) => rowsOf<RecurringStream>("bank_recurr
 export const liabilitiesOf = (uid: string) => rowsOf<Liability>("bank_liabilities", uid);
 export const holdingsOf = (uid: string) => rowsOf<Holding>("bank_holdings", uid);
 export const investmentTransactionsOf = (uid: string, most: number) =>
-  query(
-    group<InvestmentTransaction>("bank_investment_transactions"),
-    owned(uid),
-    orderBy("date", "desc"),
-    limit(Math.min(most, LONGEST_LIST)),
-  );
+  query(group<InvestmentTransaction>("bank_investment_transactions"), owned(uid), orderBy("date", "desc"), limit(most));
 export const stream = ({ connection_id, stream_id }: RecurringStream) =>
   doc(db(), `bank_connections/${connection_id}/bank_recurring/${stream_id}`) as DocumentReference<RecurringStream>;
 export const allTransactions = () => group<Transaction>("bank_transactions");

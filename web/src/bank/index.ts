@@ -20,7 +20,7 @@ export { reads } from "./firestore";
 export * from "./hooks";
 export * from "./link";
 export type { Live } from "./live";
-export { currencyOf, inCurrency, money, negated, percent, quantity, sizeIn, wholeMoney } from "./money";
+export { currencyOf, inCurrency, money, negated, percent, quantity, sizeIn, smallPercent, wholeMoney } from "./money";
 export * from "./netWorth";
 export { writeNotes, writeStreamNotes } from "./notes";
 export { useOnline } from "./online";
@@ -28,7 +28,7 @@ export * from "./portfolio";
 export * from "./products";
 export { useReachable } from "./reach";
 export * from "./spending";
-export { totals } from "./sums";
+export { signOf, totals } from "./sums";
 export type {
   Account,
   Action,

@@ -62,6 +62,13 @@ export const quantity = (amount: string, language: string): string =>
 /** A share from 0 to 1 as a whole percentage: "37%" in English, "37 %" in Spanish. */
 export const percent = (share: number, language: string) => share.toLocaleString(language, { style: "percent" });
 
+/** A share of which small ones matter: one decimal below 1%, and "<0.1%" rather than "0%". */
+export function smallPercent(share: number, language: string): string {
+  const style = { style: "percent", maximumFractionDigits: share < 0.01 ? 1 : 0 } as const;
+  const isTiny = share > 0 && share < 0.001;
+  return `${isTiny ? "<" : ""}${(isTiny ? 0.001 : share).toLocaleString(language, style)}`;
+}
+
 /** What came in is a negative amount at Plaid; people write it the other way round. */
 export const negated = (amount: string): string =>
   amount.startsWith("-") ? amount.slice(1) : /^0*\.?0*$/.test(amount) ? amount : `-${amount}`;

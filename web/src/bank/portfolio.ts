@@ -1,4 +1,5 @@
 /** Positions by currency, with their weights and gains. */
+import { daysAfter } from "./days";
 import { difference, signOf, sum } from "./sums";
 import type { Holding } from "./types.generated";
 
@@ -26,6 +27,12 @@ export interface Portfolio {
 }
 
 const shareOfCost = (gain: string, cost: string) => (signOf(cost) > 0 ? Number(gain) / Number(cost) : null);
+
+const RECENT = 4; // days between the last trading day before a long weekend and the day after it
+
+/** The day of a position's price, if it is so old that the value may be wrong; else null. */
+export const oldPriceOf = ({ institution_price_as_of: priced }: Holding, today: string): string | null =>
+  priced && priced < daysAfter(today, -RECENT) ? priced : null;
 
 /** The cost of a position whose gain is known. */
 const costOf = ({ is_cash, cost_basis, institution_value }: Holding) =>

@@ -14,18 +14,23 @@ import type {
   RecurringStream,
 } from "./types.generated";
 
-/** What can be listened to for one user; the rows of removed connections are hidden. */
+/**
+ * What can be listened to for one user; the rows of removed connections are hidden.
+ * @param most the limit of the query
+ * @returns `full` if there may be more rows than that
+ */
 function useOwned<T extends { connection_id: string }>(
   label: string,
   key: string,
   target: () => Query<T>,
+  most = documents.LONGEST_LIST,
 ): Live<T> & { full: boolean } {
   const live = useLive(label, key, target);
   const present = usePresent();
   return useMemo(() => {
     const rows = present ? live.rows.filter((one) => present.has(one.connection_id)) : live.rows;
-    return { ...live, rows, full: live.rows.length === documents.LONGEST_LIST };
-  }, [live, present]);
+    return { ...live, rows, full: live.rows.length === most };
+  }, [live, present, most]);
 }
 
 /** Without the rows of duplicate accounts, which are also listed under the counted account. */
@@ -33,8 +38,9 @@ function useCounted<T extends { connection_id: string; account_id: string }>(
   label: string,
   key: string,
   target: () => Query<T>,
+  most?: number,
 ): Live<T> & { full: boolean } {
-  const live = useOwned(label, key, target);
+  const live = useOwned(label, key, target, most);
   const accounts = useAccounts();
   return useMemo(() => {
     // Until the accounts are known, so are not the duplicates.
@@ -50,6 +56,9 @@ export function useProducts(): Live<ProductProgress> {
   const uid = useUid();
   return useOwned("products", uid, () => documents.productsOf(uid));
 }
+
+/** Whether a connection has a product: it is turned on, and an account fits. */
+export const hasProduct = ({ status }: ProductProgress): boolean => status !== "off" && status !== "no_accounts";
 
 /**
  * The balances of all accounts by day, duplicate accounts included: see `netWorthOf`.
@@ -81,9 +90,12 @@ export function useHoldings(): Live<Holding> & { full: boolean } {
 
 /**
  * The newest investment transactions, newest first.
- * @param most how many to read, at most 500
+ * @param wanted how many to read, at most 500
+ * @returns `full` if there may be older ones
  */
-export function useInvestmentTransactions(most = 50): Live<InvestmentTransaction> {
+export function useInvestmentTransactions(wanted = 50): Live<InvestmentTransaction> & { full: boolean } {
   const uid = useUid();
-  return useCounted("investment_transactions", `${uid}/${most}`, () => documents.investmentTransactionsOf(uid, most));
+  const most = Math.min(wanted, documents.LONGEST_LIST);
+  const target = () => documents.investmentTransactionsOf(uid, most);
+  return useCounted("investment_transactions", `${uid}/${most}`, target, most);
 }

@@ -270,6 +270,7 @@ export interface RecurringStream {
   app_user_id: string;
   amount_before?: string;
   amount_changed_at?: Timestamp;
+  moved_at?: Timestamp;
   user?: StreamNotes;
 }
 

@@ -49,7 +49,7 @@ export function Insight({ title, lead, kinds = [], needs, empty, children }: Pro
           <p className="soft">{lead}</p>
         </div>
       </header>
-      {kinds.length > 0 && <MissingProducts kinds={kinds} />}
+      <MissingProducts kinds={kinds} />
       {content()}
     </>
   );

@@ -1,6 +1,8 @@
 import { Ban, CircleAlert, CircleCheck, Clock, LockKeyhole, type LucideIcon } from "lucide-react";
+import { Fragment } from "react";
 import {
   type BankConnection,
+  hasProduct,
   type ProductKind,
   type ProductProgress,
   type ProductStatus,
@@ -11,6 +13,7 @@ import {
 import type { Texts } from "../text/en";
 import { relative, useText } from "../text/language";
 import { Button, useNow } from "./basics";
+import { Notice } from "./Notice";
 import { nameOf } from "./situation";
 import { useLinkFlow } from "./useLinkFlow";
 
@@ -20,7 +23,6 @@ const ICONS: Partial<Record<ProductStatus, LucideIcon>> = {
   failed: CircleAlert,
   needs_consent: LockKeyhole,
   unsupported: Ban,
-  no_accounts: Ban,
 };
 
 /** The state of a product in words for the user. */
@@ -31,7 +33,7 @@ export function productText(
   language: string,
 ) {
   const at = (time: { toDate(): Date }) => relative(time.toDate(), now, language);
-  if (status === "off") return "";
+  if (status === "off" || status === "no_accounts") return "";
   if (status === "ready") return as_of ? t.products.ready(at(as_of)) : t.products.syncing;
   if (status !== "failed") return t.products[status];
   // A time in less than a minute would read "just now".
@@ -39,12 +41,15 @@ export function productText(
   return isLater ? t.products.failedUntil(at(next_retry_at)) : t.products.failed;
 }
 
+/** Whether no product can be updated before the user has repaired the connection itself. */
+const needsRepair = ({ status }: BankConnection) => status === "bad" || status === "error";
+
 function AllowAccess({ connection }: { connection: BankConnection }) {
   const { t } = useText();
   const link = useLinkFlow();
   const online = useOnline();
-  const { connection_id, status } = connection;
-  if (status === "bad" || status === "error") return null; // the connection itself must be repaired first
+  const { connection_id } = connection;
+  if (needsRepair(connection)) return null;
   return (
     <Button
       busy={link.isBusy({ kind: "products", connection_id })}
@@ -77,7 +82,7 @@ const byKind = (a: ProductProgress, b: ProductProgress) => KINDS.indexOf(a.kind)
 export function ConnectionProducts({ connection }: { connection: BankConnection }) {
   const { t } = useText();
   const rows = useProducts()
-    .rows.filter((one) => one.connection_id === connection.connection_id && one.status !== "off")
+    .rows.filter((one) => one.connection_id === connection.connection_id && hasProduct(one))
     .toSorted(byKind);
   if (rows.length === 0) return null;
   return (
@@ -93,32 +98,47 @@ export function ConnectionProducts({ connection }: { connection: BankConnection 
   );
 }
 
-const UNREMARKABLE = new Set(["ready", "off", "no_accounts"]);
+const OLD = 2 * 86_400_000; // milliseconds; products are checked once a day
 
-/** Why a screen may lack the data of some connections. */
+/** Whether a screen may lack data of a product, or show old data. */
+const isRemarkable = ({ status, as_of }: ProductProgress, now: number): boolean =>
+  status !== "ready" || (!!as_of && now - as_of.toMillis() > OLD);
+
+/**
+ * Why a screen may lack the data of some connections, and what the user can do about it.
+ * @param props.kinds the products that the screen shows; none if it shows data that every connection has
+ */
 export function MissingProducts({ kinds }: { kinds: ProductKind[] }) {
-  const { t } = useText();
+  const now = useNow();
   const { rows } = useProducts();
   const connections = useConnections().rows;
-  const missing = connections.flatMap((connection) => {
-    const found = rows
-      .filter((one) => one.connection_id === connection.connection_id && kinds.includes(one.kind))
-      .filter((one) => !UNREMARKABLE.has(one.status))
+  return connections.map((connection) => {
+    const shown = rows
+      .filter((one) => one.connection_id === connection.connection_id && kinds.includes(one.kind) && hasProduct(one))
       .toSorted(byKind);
-    return found.length > 0 ? [{ connection, found }] : [];
+    const found = shown.filter((one) => isRemarkable(one, now));
+    const isBroken = needsRepair(connection) && (kinds.length === 0 || shown.length > 0);
+    return (
+      <Fragment key={connection.connection_id}>
+        {isBroken && <Notice connection={connection} />}
+        {found.length > 0 && <Missing connection={connection} found={found} several={kinds.length > 1} />}
+      </Fragment>
+    );
   });
-  return missing.map(({ connection, found }) => (
-    <section key={connection.connection_id} className="card pad missing" aria-label={nameOf(connection, t)}>
+}
+
+function Missing(props: { connection: BankConnection; found: ProductProgress[]; several: boolean }) {
+  const { connection, found, several } = props;
+  const { t } = useText();
+  const bank = nameOf(connection, t);
+  return (
+    <section className="card pad missing" aria-label={bank}>
       <ul className="products">
         {found.map((one) => (
-          <Line
-            key={one.kind}
-            one={one}
-            name={kinds.length > 1 ? `${nameOf(connection, t)}: ${t.products.kinds[one.kind]}` : nameOf(connection, t)}
-          />
+          <Line key={one.kind} one={one} name={several ? `${bank}: ${t.products.kinds[one.kind]}` : bank} />
         ))}
       </ul>
       {found.some((one) => one.status === "needs_consent") && <AllowAccess connection={connection} />}
     </section>
-  ));
+  );
 }

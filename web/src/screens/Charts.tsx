@@ -26,6 +26,25 @@ interface Props {
 const CHOSEN = "var(--accent)";
 const OTHERS = "var(--bar)";
 const box = { background: "var(--surface)", border: "1px solid var(--line)", borderRadius: 10, color: "var(--ink)" };
+const FONT = 12;
+const TICK = 8; // pixels between an axis and its labels
+
+/**
+ * The width of an axis with amounts, so that no label is cut off. Recharts' own `width="auto"` measures the labels
+ * before their last change.
+ */
+function axisWidth(amounts: (number | null)[], scale: (amount: number) => string): number {
+  const known = amounts.filter((one) => one !== null);
+  const pen = document.createElement("canvas").getContext("2d");
+  if (!pen) return 72;
+  pen.font = `${FONT}px ${getComputedStyle(document.body).fontFamily}`;
+  // The first and the last label are round numbers outside the values.
+  const ends = [Math.min(0, ...known), Math.max(0, ...known)].map(
+    (one) => Math.ceil(Math.abs(one) * 1.3) * Math.sign(one),
+  );
+  return Math.ceil(Math.max(...ends.map((one) => pen.measureText(scale(one)).width))) + TICK;
+}
+
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /** A bar chart with one bar a month. */
@@ -46,9 +65,19 @@ export function MonthBars(props: Props & { label: string; chosen: string | undef
           tickLine={false}
           axisLine={false}
           stroke="var(--ink-2)"
-          fontSize={12}
+          fontSize={FONT}
         />
-        <YAxis tickFormatter={scale} tickLine={false} axisLine={false} stroke="var(--ink-2)" width={72} fontSize={12} />
+        <YAxis
+          tickFormatter={scale}
+          tickLine={false}
+          axisLine={false}
+          stroke="var(--ink-2)"
+          width={axisWidth(
+            spending.months.map((one) => one.total),
+            scale,
+          )}
+          fontSize={FONT}
+        />
         <Tooltip
           formatter={(value) => format(Number(value))}
           labelFormatter={(value) => month(String(value))}
@@ -164,6 +193,7 @@ export function NetWorthLine(props: {
   day(day: string): string;
 }) {
   const { of, names, format, scale, day } = props;
+  const points = pointsOf(of);
   const parts = [...Array(breaksOf(of).length + 1).keys()];
   // No animation: it would draw the dashes of a line that is growing.
   const line = { type: "linear", dot: false, activeDot: false, isAnimationActive: false } as const;
@@ -174,12 +204,7 @@ export function NetWorthLine(props: {
   ];
   return (
     <ResponsiveContainer width="100%" height={240}>
-      <LineChart
-        data={pointsOf(of)}
-        margin={{ top: 8, right: 8, left: 0, bottom: 0 }}
-        accessibilityLayer
-        title={props.label}
-      >
+      <LineChart data={points} margin={{ top: 8, right: 8, left: 0, bottom: 0 }} accessibilityLayer title={props.label}>
         <CartesianGrid vertical={false} stroke="var(--line)" />
         <XAxis
           dataKey="day"
@@ -187,7 +212,7 @@ export function NetWorthLine(props: {
           tickLine={false}
           axisLine={false}
           stroke="var(--ink-2)"
-          fontSize={12}
+          fontSize={FONT}
           minTickGap={40}
         />
         <YAxis
@@ -196,8 +221,11 @@ export function NetWorthLine(props: {
           tickLine={false}
           axisLine={false}
           stroke="var(--ink-2)"
-          width={72}
-          fontSize={12}
+          width={axisWidth(
+            points.map((one) => one.value),
+            scale,
+          )}
+          fontSize={FONT}
         />
         {gapsOf(of.days).map(([from, to]) => (
           <ReferenceArea key={from} x1={from} x2={to} fill="var(--edge)" fillOpacity={0.2} stroke="none" />

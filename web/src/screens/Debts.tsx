@@ -29,17 +29,21 @@ function factsOf(one: Liability, t: Texts, language: string): Fact[] {
   const rate = (text: string) => rates.format(text as Intl.StringNumericLiteral);
   const paid = amount(one.last_payment_amount);
   const paidOn = day(one.last_payment_date);
+  // Plaid's own words in the user's language; a word that Plaid has added since is shown as it is.
+  const word = (known: Record<string, string>, text: string | null) => text && (known[text] ?? text);
+  const kind = word(words.rateTypes, one.interest_rate_type);
   return [
     [words.statement, amount(one.last_statement_balance)],
     [words.statementDay, day(one.last_statement_issue_date)],
     [words.lastPayment, paid && paidOn ? words.on(paid, paidOn) : paid || paidOn],
     ...one.aprs.map((apr): Fact => [words.apr[apr.type] ?? words.otherApr, rate(apr.percentage)]),
-    [words.rate, one.interest_rate && rate(one.interest_rate)],
+    [words.rate, one.interest_rate && [rate(one.interest_rate), kind].filter(Boolean).join(", ")],
     [words.principal, amount(one.origination_principal)],
     [words.origination, day(one.origination_date)],
     [words.payoff, day(one.expected_payoff_date)],
     [words.maturity, day(one.maturity_date)],
-    [words.plan, one.repayment_plan],
+    [words.plan, word(words.plans, one.repayment_plan)],
+    [words.loanStatus, word(words.loanStatuses, one.loan_status)],
   ];
 }
 
@@ -91,9 +95,9 @@ function Row({ one, today }: { one: Debt; today: string }) {
           {[account.mask && `••\u00a0${account.mask}`, connection && nameOf(connection, t)].filter(Boolean).join(" · ")}
         </small>
         <Payment of={one} today={today} />
-        {liability && <Details of={liability} />}
       </span>
       <span className="amount">{owed === null ? "–" : money(owed, account.balances, language)}</span>
+      {liability && <Details of={liability} />}
     </li>
   );
 }

@@ -9,6 +9,7 @@ import {
   type NetWorth as NetWorthHistory,
   netWorthOf,
   type Span,
+  signOf,
   spansOf,
   todayInUtc,
   useAccounts,
@@ -16,6 +17,7 @@ import {
   wholeMoney,
 } from "../bank";
 import { Field } from "../parts/basics";
+import { CurrencyField } from "../parts/CurrencyField";
 import { Insight } from "../parts/Insight";
 import { dayOf, longDay, shortDay, useText } from "../text/language";
 
@@ -62,17 +64,7 @@ export default function NetWorth() {
             </select>
           )}
         </Field>
-        {found.length > 1 && (
-          <Field label={t.spending.currency}>
-            {(id) => (
-              <select id={id} value={shown?.currency} onChange={(event) => setWanted(event.target.value)}>
-                {found.map((one) => (
-                  <option key={one.currency}>{one.currency}</option>
-                ))}
-              </select>
-            )}
-          </Field>
-        )}
+        <CurrencyField of={found.map((one) => one.currency)} value={shown?.currency ?? ""} onChange={setWanted} />
       </div>
       {shown && <Shown of={shown} />}
     </Insight>
@@ -89,6 +81,7 @@ function Shown({ of }: { of: NetWorthHistory }) {
   const change = changeOf(of);
   const [first, last] = [of.days[0]?.day ?? "", of.days.at(-1)?.day ?? ""];
   const signed = (amount: string) => `${amount.startsWith("-") ? "" : "+"}${money(amount, currency, language)}`;
+  const changed = (by: string, day: string) => (signOf(by) === 0 ? words.noChange(day) : words.change(signed(by), day));
   return (
     <>
       {change?.last.net && (
@@ -99,7 +92,7 @@ function Shown({ of }: { of: NetWorthHistory }) {
             {change.by && change.since && (
               <>
                 {" · "}
-                <span className="whole">{words.change(signed(change.by), long(change.since.day))}</span>
+                <span className="whole">{changed(change.by, long(change.since.day))}</span>
               </>
             )}
           </p>

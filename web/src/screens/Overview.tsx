@@ -13,6 +13,7 @@ import {
   type Account,
   type BankConnection,
   balancesOf,
+  hasProduct,
   money,
   negated,
   type ProductKind,
@@ -135,7 +136,7 @@ function Insights() {
   const { t } = useText();
   const has = new Set(
     useProducts()
-      .rows.filter((one) => one.status !== "off" && one.status !== "no_accounts")
+      .rows.filter(hasProduct)
       .map((one) => one.kind),
   );
   const links: { to: string; label: string; icon: LucideIcon; kinds?: ProductKind[] }[] = [

@@ -2,25 +2,24 @@ import { ChartCandlestick } from "lucide-react";
 import { useMemo, useState } from "react";
 import {
   type Holding,
-  type InvestmentTransaction,
   inCurrency,
   money,
-  negated,
+  oldPriceOf,
   type Portfolio as Portfolios,
   type Position,
   percent,
   portfoliosOf,
   quantity,
+  smallPercent,
+  todayHere,
   useAccounts,
   useHoldings,
-  useInvestmentTransactions,
 } from "../bank";
-import { Field } from "../parts/basics";
+import { CurrencyField } from "../parts/CurrencyField";
 import { Insight } from "../parts/Insight";
 import { LoadFailed } from "../parts/LoadFailed";
-import { dayOf, longDay, useText } from "../text/language";
-
-const SHOWN = 50;
+import { Trades, useTrades } from "../parts/Trades";
+import { shortDay, useText } from "../text/language";
 
 function useGain() {
   const { t, language } = useText();
@@ -33,7 +32,7 @@ function useGain() {
 
 const toneOf = (gain: string) => (gain.startsWith("-") ? "bad-ink" : "good-ink");
 
-const titleOf = ({ security: { ticker, name } }: Holding, cash: string) => name ?? ticker ?? cash;
+const titleOf = ({ security: { ticker, name } }: Holding, unnamed: string) => name ?? ticker ?? unnamed;
 
 function Row({ one, account }: { one: Position; account: string | undefined }) {
   const { t, language } = useText();
@@ -45,12 +44,16 @@ function Row({ one, account }: { one: Position; account: string | undefined }) {
   const held = price
     ? words.times(quantity(holding.quantity, language), amount(price))
     : quantity(holding.quantity, language);
-  const title = holding.is_cash ? words.cash : titleOf(holding, t.transactions.noCategory);
-  const facts = [holding.is_cash ? null : held, account];
+  const title = holding.is_cash ? words.cash : titleOf(holding, words.unnamed);
+  // Some banks send the ticker as the name.
+  const ticker = !holding.is_cash && security.ticker !== title ? security.ticker : null;
+  const priced = oldPriceOf(holding, todayHere());
+  const old = priced && words.pricedOn(shortDay(priced, language));
+  const facts = holding.is_cash ? [account] : [held, account, old];
   return (
     <li className="account" data-testid="position">
       <span className="account-name">
-        {title} {!holding.is_cash && security.ticker && <span className="tag">{security.ticker}</span>}
+        {title} {ticker && <span className="tag">{ticker}</span>}
         <small className="soft line">{facts.filter(Boolean).join(" · ")}</small>
         {weight !== null && (
           <span className="weight" aria-hidden>
@@ -60,7 +63,7 @@ function Row({ one, account }: { one: Position; account: string | undefined }) {
       </span>
       <span className="amount">
         {value === null ? words.noValue : amount(value)}
-        {weight !== null && <small className="soft">{words.weight(percent(weight, language))}</small>}
+        {weight !== null && <small className="soft">{words.weight(smallPercent(weight, language))}</small>}
         {gain !== null && <small className={toneOf(gain)}>{gainText(gain, one.gainShare, currency)}</small>}
         {gain === null && !holding.is_cash && value !== null && <small className="soft">{words.noCost}</small>}
       </span>
@@ -73,6 +76,7 @@ function Positions({ of }: { of: Portfolios }) {
   const words = t.portfolio;
   const gainText = useGain();
   const names = new Map(useAccounts().rows.map((one) => [one.account_id, one.name]));
+  const hasOneAccount = new Set(of.positions.map((one) => one.holding.account_id)).size === 1;
   return (
     <>
       <dl className="figures">
@@ -95,7 +99,7 @@ function Positions({ of }: { of: Portfolios }) {
             <Row
               key={`${one.holding.account_id}.${one.holding.security.security_id ?? i}`}
               one={one}
-              account={names.get(one.holding.account_id)}
+              account={hasOneAccount ? undefined : names.get(one.holding.account_id)}
             />
           ))}
         </ul>
@@ -104,33 +108,12 @@ function Positions({ of }: { of: Portfolios }) {
   );
 }
 
-function Trade({ one }: { one: InvestmentTransaction }) {
-  const { t, language } = useText();
-  const of = inCurrency(one.currency);
-  const traded =
-    one.units && one.price && /[1-9]/.test(one.units)
-      ? t.portfolio.times(quantity(one.units, language), money(one.price, of, language))
-      : null;
-  const facts = [t.portfolio.types[one.type] ?? one.type, longDay(dayOf(one.date), language), traded];
-  const incoming = one.amount.startsWith("-");
-  const text = money(negated(one.amount), of, language); // at Plaid, money that leaves is positive
-  return (
-    <li className="account" data-testid="trade">
-      <span className="account-name">
-        {one.security?.name ?? one.name}
-        <small className="soft line">{facts.filter(Boolean).join(" · ")}</small>
-      </span>
-      <span className={`amount ${incoming ? "incoming" : ""}`}>{incoming ? `+${text}` : text}</span>
-    </li>
-  );
-}
-
 /** Positions with their weights and gains, and the latest investment transactions. */
 export default function Portfolio() {
   const { t } = useText();
   const words = t.portfolio;
   const holdings = useHoldings();
-  const trades = useInvestmentTransactions(SHOWN);
+  const trades = useTrades();
   const [wanted, setWanted] = useState("");
   const portfolios = useMemo(() => portfoliosOf(holdings.rows), [holdings.rows]);
   const shown = portfolios.find((one) => one.currency === wanted) ?? portfolios[0];
@@ -145,30 +128,17 @@ export default function Portfolio() {
     >
       {portfolios.length > 1 && (
         <div className="choices">
-          <Field label={t.spending.currency}>
-            {(id) => (
-              <select id={id} value={shown?.currency} onChange={(event) => setWanted(event.target.value)}>
-                {portfolios.map((one) => (
-                  <option key={one.currency}>{one.currency}</option>
-                ))}
-              </select>
-            )}
-          </Field>
+          <CurrencyField
+            of={portfolios.map((one) => one.currency)}
+            value={shown?.currency ?? ""}
+            onChange={setWanted}
+          />
         </div>
       )}
       {holdings.full && <p className="note info">{t.products.first(holdings.rows.length)}</p>}
       {shown && <Positions of={shown} />}
       {trades.state === "failed" && <LoadFailed error={trades.error} />}
-      {trades.rows.length > 0 && (
-        <section className="card" aria-label={words.newest}>
-          <h2 className="card-title">{words.newest}</h2>
-          <ul className="accounts">
-            {trades.rows.map((one) => (
-              <Trade key={`${one.connection_id}/${one.investment_transaction_id}`} one={one} />
-            ))}
-          </ul>
-        </section>
-      )}
+      <Trades of={trades} />
     </Insight>
   );
 }

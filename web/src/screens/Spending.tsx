@@ -22,6 +22,7 @@ import {
   wholeMoney,
 } from "../bank";
 import { Empty, Field, Skeleton } from "../parts/basics";
+import { CurrencyField } from "../parts/CurrencyField";
 import { ringColours } from "../parts/colours";
 import { LoadFailed } from "../parts/LoadFailed";
 import { useCategoryName } from "../parts/TransactionRow";
@@ -127,17 +128,7 @@ export default function Spending() {
           </select>
         )}
       </Field>
-      {currencies.length > 1 && (
-        <Field label={words.currency}>
-          {(id) => (
-            <select id={id} value={currency} onChange={(event) => setWanted(event.target.value)}>
-              {currencies.map((one) => (
-                <option key={one}>{one}</option>
-              ))}
-            </select>
-          )}
-        </Field>
-      )}
+      <CurrencyField of={currencies} value={currency} onChange={setWanted} />
     </div>
   );
   if (error) {
