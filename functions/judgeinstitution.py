@@ -13,7 +13,7 @@ from shared.serving.guards import task_handler
     timeout_sec=300,
     # The scheduler judges an unhealthy institution again, so few retries are enough.
     retry_config=options.RetryConfig(max_attempts=3, min_backoff_seconds=10, max_backoff_seconds=60, max_doublings=2),
-    # A judgement makes up to 30 calls of /item/get. The limit leaves room in Plaid's rate limits for other calls.
+    # A judgement makes up to 40 calls of /item/get. The limit leaves room in Plaid's rate limits for other calls.
     rate_limits=options.RateLimits(max_concurrent_dispatches=5, max_dispatches_per_second=5),
 )
 @task_handler

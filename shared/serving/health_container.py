@@ -44,7 +44,7 @@ def notify_outage() -> "NotifyOutage":
 
 def judge_institution() -> "JudgeInstitution":
     """Judges institutions."""
-    from shared.domain.institution_health.detector import judge
+    from shared.domain.institution_health.selection import detector_named
     from shared.usecases.institution_health.carry_out_plan import PlanExecution
     from shared.usecases.institution_health.gather_evidence import EvidenceGatherer
     from shared.usecases.institution_health.judge_institution import JudgeInstitution
@@ -64,7 +64,7 @@ def judge_institution() -> "JudgeInstitution":
         clock=container.clock(),
     )
     return JudgeInstitution(
-        detector=judge,
+        detector=detector_named(container.settings().detector),
         records=container.health_records(),
         contacts=container.bank_contacts(),
         gather=EvidenceGatherer(contacts=container.bank_contacts(), plaid=container.plaid()),

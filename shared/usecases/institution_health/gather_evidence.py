@@ -9,6 +9,7 @@ from shared.domain.institution_health.counting import NEWEST
 from shared.domain.institution_health.evidence import (
     LONGEST_WINDOW,
     Evidence,
+    HealthState,
     ItemUpdate,
     Outcome,
     PlaidStatus,
@@ -19,6 +20,7 @@ from shared.log import log
 from shared.ports import BankContacts, Contact, Plaid
 
 STATUS_KEPT = timedelta(minutes=4)  # less than the time between two judgements
+STATUS_KEPT_IN_OUTAGE = timedelta(minutes=14)  # probes say more then, and each call counts
 MOST_LOGINS = 50  # more would change no verdict
 
 
@@ -31,7 +33,9 @@ class EvidenceGatherer:
 
     def status(self, record: HealthRecord, *, now: datetime) -> PlaidStatus | None:
         """Plaid's own status of the institution; the known one, if Plaid was asked a moment ago or does not answer."""
-        if record.plaid is not None and timedelta() <= now - record.plaid.at < STATUS_KEPT:
+        in_outage = record.state in (HealthState.DOWN, HealthState.RECOVERING)
+        kept = STATUS_KEPT_IN_OUTAGE if in_outage else STATUS_KEPT
+        if record.plaid is not None and now - record.plaid.at < kept:
             return record.plaid
         try:
             return self.plaid.institution_status(record.institution_id)

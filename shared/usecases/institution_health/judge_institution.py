@@ -7,13 +7,22 @@ again.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.domain.errors import Conflict
-from shared.domain.institution_health.detector import Detector
+from shared.domain.institution_health.detector import UNHEALTHY, Detector
 from shared.domain.institution_health.evidence import HealthState, Verdict
 from shared.domain.institution_health.record import HealthRecord, Watchlist
-from shared.domain.institution_health.recovery import OVERRIDE, Plan, Probes, Recovery, Situation, plan
+from shared.domain.institution_health.recovery import (
+    AGAIN,
+    OVERRIDE,
+    Plan,
+    Probes,
+    Recovery,
+    Situation,
+    plan,
+    plan_again,
+)
 from shared.domain.institution_health.scope import OWN, Scope, attributed, may_pause, scope
 from shared.log import log
 from shared.ports import BankContacts, Clock, HealthRecords, Tasks, Version
@@ -23,7 +32,10 @@ from shared.usecases.institution_health.gather_evidence import EvidenceGatherer
 from shared.usecases.institution_health.probe_connections import ConnectionProbes
 from shared.usecases.institution_health.report_verdict import report_refused_pause, report_verdict
 
-MOST_RELEASED = 200  # at once, so that one bank's catch-up does not crowd out other banks
+LEAST_RELEASED = 20
+USUAL_RATE = 3.5 / 288  # of syncs and checks per connection in 5 minutes
+MOST_RESULTS = 200
+_INSTANT = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +80,14 @@ class JudgeInstitution:
             Unavailable: The store did not answer; the next judgement continues.
         """
         try:
-            again = self._judge(institution_id)
-            if again:  # a probe found a failure: it may prove what the first judgement only suspected
-                self._judge(institution_id)
+            for _ in range(1 + AGAIN):
+                if not self._judge(institution_id):
+                    break
         except Conflict:
             log.info("institution.judged_elsewhere", institution_id=institution_id)
 
     def _judge(self, institution_id: str) -> bool:
-        """Judges, stores and carries out; returns whether probes found new evidence of an undeclared outage."""
+        """Judges, stores and carries out; returns whether probes allow or require the next judgement at once."""
         now = self._now()
         watchlist, listed = self.records.watchlist()
         loaded = self.records.load(institution_id)
@@ -96,8 +108,8 @@ class JudgeInstitution:
             changed = watchlist.with_record(done, now=now, shared_at=None)
             self.records.save(done, expected=version, watchlist=(changed, listed))
         if not done.settled:
-            enqueue_judgement(self.tasks, institution_id, at=now)
-        return bool(done.probes.failed) and not record.is_unhealthy and not before.probes.failed
+            enqueue_judgement(self.tasks, institution_id, at=(made.plan.check_again_at or now) - _INSTANT)
+        return made.plan.probe > 0 and plan_again(done.state, done.probes)
 
     def _judged(self, known: HealthRecord, watchlist: Watchlist, *, now: datetime) -> _Judgement:
         previous, shared_at = known.verdict, watchlist.shared_at
@@ -127,13 +139,19 @@ class JudgeInstitution:
                 all_connections=self.contacts.count_all(),
                 others_paused=len({*watchlist.paused} - {known.institution_id}),
             ),
-            most=MOST_RELEASED,
+            most=self._most_released(known),
         )
         planned = _planned(known, situation)
         failed = sum(one.failed for one in evidence.outcomes) + sum(one.failed for one in evidence.updates)
         seen = len(evidence.outcomes) + len(evidence.updates)
         record = _after(known, verdict, planned, now=now).counted(failed=failed, seen=seen, now=now)
         return _Judgement(record, planned, attributed_at)
+
+    def _most_released(self, known: HealthRecord) -> int:
+        """The most syncs to resume at once, so that a bank's catch-up at most doubles the usual rate."""
+        if known.state not in (HealthState.DOWN, HealthState.RECOVERING):
+            return LEAST_RELEASED
+        return max(int(self.contacts.count_all() * USUAL_RATE), LEAST_RELEASED)
 
     def _deferred(self, known: HealthRecord) -> int:
         is_over = known.recovery is None or known.recovery.down_since is None
@@ -143,7 +161,7 @@ class JudgeInstitution:
         """The probes since the latest plan, and syncs that failed since then although they were released."""
         if known.state is not HealthState.RECOVERING or known.planned_at is None:
             return known.probes
-        latest = self.contacts.latest(known.institution_id, since=known.planned_at, limit=MOST_RELEASED)
+        latest = self.contacts.latest(known.institution_id, since=known.planned_at, limit=MOST_RESULTS)
         failed = sum(one.failed and one.at <= now for one in latest)
         return Probes(known.probes.worked, max(known.probes.failed, failed))
 
@@ -167,8 +185,7 @@ class JudgeInstitution:
 
 def _is_new(verdict: Verdict, previous: Verdict | None) -> bool:
     """Whether the institution is newly declared unhealthy."""
-    unhealthy = (HealthState.DEGRADED, HealthState.DOWN)
-    return verdict.state in unhealthy and (previous is None or previous.state not in unhealthy)
+    return verdict.state in UNHEALTHY and (previous is None or previous.state not in UNHEALTHY)
 
 
 def _planned(known: HealthRecord, situation: Situation) -> Plan:

@@ -9,7 +9,8 @@ from datetime import datetime
 
 from shared.domain.bank_contact import ContactSource, is_banks_fault
 from shared.domain.errors import BankError, Conflict, ProviderError
-from shared.domain.institution_health.evidence import HealthState
+from shared.domain.institution_health.counting import NEWEST
+from shared.domain.institution_health.evidence import LONGEST_WINDOW, HealthState
 from shared.domain.institution_health.record import HealthRecord, Watchlist
 from shared.domain.institution_health.recovery import Probes
 from shared.domain.institution_health.scope import CONTROLS, Control
@@ -29,8 +30,22 @@ class ConnectionProbes:
     clock: Clock
 
     def some_at(self, record: HealthRecord, *, count: int) -> Probes:
-        """Checks some connections to an institution, others each time."""
-        return self.of(self.contacts.some_at(record.institution_id, start=_anywhere(), limit=count), record=record)
+        """Checks some connections to an institution, others each time.
+
+        During an outage these are connections that failed last: if part of a bank is down, the others always work.
+        Before it is declared, they are connections without a recent result.
+        """
+        name = record.institution_id
+        recent = self.contacts.latest(name, since=self.clock.now() - LONGEST_WINDOW, limit=NEWEST)
+        chosen: list[str] = []
+        if record.state in (HealthState.DOWN, HealthState.RECOVERING):
+            failed = [one.connection_id for one in recent if one.failed]
+            chosen = _from(failed, _chance())[:count]
+        if not chosen:
+            known = {one.connection_id for one in recent}
+            found = self.contacts.some_at(name, start=_anywhere(), limit=count + len(known))
+            chosen = sorted(found, key=known.__contains__)[:count]
+        return self.of(chosen, record=record)
 
     def of(self, connection_ids: Iterable[str], *, record: HealthRecord) -> Probes:
         """Checks connections to an institution; a result that says nothing about the bank is not counted."""
@@ -51,8 +66,7 @@ class ConnectionProbes:
         """Checks connections of other institutions, as many as possible; also returns how many there are."""
         unhealthy = {*watchlist.unsettled, record.institution_id}
         others = [one for one in watchlist.institutions if one not in unhealthy]
-        start = int(random.random() * len(others))  # noqa: S311 (others each time)
-        chosen = (others[start:] + others[:start])[:CONTROLS]
+        chosen = _from(others, _chance())[:CONTROLS]
         each = -(-CONTROLS // len(chosen)) if chosen else 0
         found: list[Control] = []
         asked = 0
@@ -106,4 +120,14 @@ def _latest(facts: ItemFacts) -> _Update | None:
 
 def _anywhere() -> str:
     """Somewhere in the order of connection ids, which are hexadecimal."""
-    return hashlib.sha256(str(random.random()).encode()).hexdigest()[:8]  # noqa: S311 (no secret)
+    return hashlib.sha256(str(_chance()).encode()).hexdigest()[:8]
+
+
+def _chance() -> float:
+    return random.random()  # noqa: S311 (no secret)
+
+
+def _from(names: list[str], chance: float) -> list[str]:
+    """The names, beginning anywhere."""
+    start = int(chance * len(names))
+    return names[start:] + names[:start]
