@@ -30,6 +30,7 @@ FUNCTIONS = (
     "checkitem",
     "checkitems",
     "judgeinstitution",
+    "sendpush",
     "rotatetoken",
     "removeitem",
     "erasedata",

@@ -40,5 +40,5 @@ RIGHTS = {
     service_accounts.SCHEDULE: Rights("resumes interrupted work", (FIRESTORE, QUEUES), SEAL_AND_OPEN),
     service_accounts.CREATED: Rights("sets up new connections", (FIRESTORE, QUEUES, EVENTS), OPEN),
     service_accounts.DELETED: Rights("erases deleted users", (FIRESTORE, QUEUES, EVENTS)),
-    service_accounts.PUSH: Rights("sends push messages", (FIRESTORE, MESSAGES, EVENTS)),
+    service_accounts.PUSH: Rights("sends push messages", (FIRESTORE, QUEUES, MESSAGES, EVENTS)),
 }

@@ -7,7 +7,7 @@ from firebase_functions import firestore_fn
 from shared import service_accounts
 from shared.domain.push import PushMessage
 from shared.log import log
-from shared.serving import container
+from shared.serving import health_container
 from shared.serving.guards import event_handler
 
 if TYPE_CHECKING:
@@ -25,4 +25,4 @@ def on_notification_created(event: "firestore_fn.Event[firestore.DocumentSnapsho
     if message is None:
         log.warning("push.not_a_notification", notification_id=event.params["id"])
         return
-    container.send_push()(message, app_user_id=event.params["uid"])
+    health_container.login_prompts().announce(message, app_user_id=event.params["uid"])

@@ -63,6 +63,13 @@ OTHER_EVENTS: dict[str, Event] = {
     "institutions.refreshed": Event("Old institutions in the cache were refreshed.", ("refreshed", "left")),
     "welcome.postponed": Event("The set-up of a connection failed; it is retried."),
     # -- outages of banks --
+    "push.held": Event(
+        "A push that asks its user to log in again waits until it is clear whether the bank is at fault.",
+        ("notification_id", "kind", "connection_id", "until"),
+    ),
+    "push.dropped": Event(
+        "A deferred push was dropped, because the login works again.", ("notification_id", "kind", "connection_id")
+    ),
     "institutions.watched": Event(
         "The scheduler found institutions to judge: unsettled ones, failing ones, and those that Plaid reports.",
         ("judged", "failing", "reported"),

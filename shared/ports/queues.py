@@ -26,6 +26,7 @@ class TaskFunction(StrEnum):
     SYNC_PRODUCTS = "syncproducts"
     EXCHANGE_LINK = "exchangelink"
     JUDGE_INSTITUTION = "judgeinstitution"
+    SEND_PUSH = "sendpush"
 
 
 class Tasks(Protocol):

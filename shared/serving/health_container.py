@@ -6,6 +6,7 @@ from shared.serving import container, sync_container, tokens_container
 
 if TYPE_CHECKING:
     from shared.ports.explainer import Explainer
+    from shared.usecases.institution_health.hold_login_prompts import LoginPrompts
     from shared.usecases.institution_health.judge_institution import JudgeInstitution
     from shared.usecases.institution_health.notify_outage import NotifyOutage
     from shared.usecases.institution_health.override_health import OverrideHealth
@@ -72,6 +73,20 @@ def judge_institution() -> "JudgeInstitution":
         execution=execution,
         withdraw=container.published_health().withdraw,
         tasks=container.tasks(),
+        clock=container.clock(),
+    )
+
+
+def login_prompts() -> "LoginPrompts":
+    """Sends pushes, and defers those that ask users to log in again."""
+    from shared.usecases.institution_health.hold_login_prompts import LoginPrompts
+
+    push = container.send_push()
+    return LoginPrompts(
+        connections=container.connections(),
+        contacts=container.bank_contacts(),
+        tasks=container.tasks(),
+        send=lambda message, uid: push(message, app_user_id=uid),
         clock=container.clock(),
     )
 

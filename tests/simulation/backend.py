@@ -73,6 +73,7 @@ TASK_FUNCTIONS = (
     "checkitem",
     "checkitems",
     "judgeinstitution",
+    "sendpush",
     "removeitem",
     "erasedata",
     "rotatetoken",
