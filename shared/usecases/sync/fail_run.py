@@ -8,12 +8,13 @@ from datetime import timedelta
 from shared.domain.bank_contact import ContactSource, is_banks_fault
 from shared.domain.credentials import DOUBTED_ATTEMPTS, LOST, may_be_our_keys, unless_our_keys
 from shared.domain.errors import ErrorClass, ProviderError, ServiceError
+from shared.domain.institution_health.recovery import RETRY_SPACING_DEGRADED
 from shared.domain.progress import ErrorSummary
-from shared.domain.retry_delays import TRIES_PER_ATTEMPT
+from shared.domain.retry_delays import SYNC, TRIES_PER_ATTEMPT
 from shared.domain.status import StatusEvent, event_of, token_was_lost
 from shared.domain.sync_state import SyncState
 from shared.log import log
-from shared.ports import Clock, Tasks, Write
+from shared.ports import Clock, PausedSyncs, Tasks, Write
 from shared.usecases.apply_status_event import StatusChange, StatusEvents
 from shared.usecases.enqueue import enqueue_removal
 from shared.usecases.sync.fenced_commits import FencedCommits
@@ -31,6 +32,7 @@ class RunFailure:
         requested_before: The state's count of requests when this delivery began.
         status_events: Applies the error to the connection.
         tasks: The queue for the removal that a revoked consent begins.
+        paused: Tells whether retries of the bank are spaced out.
         clock: The time.
     """
 
@@ -39,6 +41,7 @@ class RunFailure:
     requested_before: int
     status_events: StatusEvents
     tasks: Tasks
+    paused: PausedSyncs
     clock: Clock
     _delay: HistoryDelay = field(default_factory=HistoryDelay, init=False)
     _change: StatusChange | None = field(default=None, init=False)
@@ -116,11 +119,19 @@ class RunFailure:
         now, error, summary = self.clock.now(), self.error, ErrorSummary.of(self.error)
         if self._is_outdated(state):
             return state.run_again(now=now)
-        at_least = timedelta(seconds=error.retry_after_seconds or 0)
+        at_least = max(timedelta(seconds=error.retry_after_seconds or 0), self._spaced(state))
         failed = state.fail(
             now=now, error=summary, error_class=error.error_class, jitter=self._jitter, at_least=at_least
         )
         return failed.stop(now=now, error=summary) if self._event is StatusEvent.REVOKED else failed
+
+    def _spaced(self, state: SyncState) -> timedelta:
+        """The least delay at a degraded bank, which must not be asked more often than it can answer."""
+        if not is_banks_fault(self.error):
+            return timedelta(0)
+        if not self.paused.load()[0].is_spaced(state.source, now=self.clock.now()):
+            return timedelta(0)
+        return SYNC.after(state.failures, jitter=self._jitter) * RETRY_SPACING_DEGRADED
 
     def _writes(self) -> Sequence[Write]:
         self._change = None

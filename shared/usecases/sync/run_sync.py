@@ -182,6 +182,7 @@ class RunSync:
             requested_before=requested_before,
             status_events=self.status_events,
             tasks=self.tasks,
+            paused=self.paused,
             clock=self.clock,
         )
         failure.report()
