@@ -9,6 +9,7 @@ from typing import Any
 from shared.domain.institution_health.evidence import PlaidStatus, RefreshInterval
 
 _UPDATES, _LOGINS = "transactions_updates", "item_logins"
+_INTERVALS = list(RefreshInterval)  # no set: Plaid may send a value that is not hashable
 
 
 def plaid_status(status: object, *, at: datetime) -> PlaidStatus | None:
@@ -31,9 +32,6 @@ def plaid_status(status: object, *, at: datetime) -> PlaidStatus | None:
         refresh_interval=RefreshInterval(interval) if interval in _INTERVALS else RefreshInterval.NORMAL,
         login_success=_share(_breakdown(status, _LOGINS).get("success")),
     )
-
-
-_INTERVALS = frozenset(RefreshInterval)
 
 
 def _breakdown(status: object, part: str) -> Mapping[str, Any]:
