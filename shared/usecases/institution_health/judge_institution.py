@@ -6,6 +6,7 @@ again.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -35,6 +36,7 @@ from shared.usecases.institution_health.report_verdict import report_refused_pau
 LEAST_RELEASED = 20
 USUAL_RATE = 3.5 / 288  # of syncs and checks per connection in 5 minutes
 MOST_RESULTS = 200
+MAX_TRIES = 5  # of a compare-and-set of the watchlist against judgements of other institutions
 _INSTANT = timedelta(seconds=1)
 
 
@@ -89,27 +91,39 @@ class JudgeInstitution:
     def _judge(self, institution_id: str) -> bool:
         """Judges, stores and carries out; returns whether probes allow or require the next judgement at once."""
         now = self._now()
-        watchlist, listed = self.records.watchlist()
+        watchlist, _ = self.records.watchlist()
         loaded = self.records.load(institution_id)
         before, version = loaded if loaded is not None else (HealthRecord(institution_id=institution_id), None)
         connections = self.contacts.count_at(institution_id)
         if not connections:
-            self._forget(before, watchlist, listed, now=now)
+            self._forget(before, now=now)
             return False
         known = before.model_copy(update={"connections": connections, "plaid": self.gather.status(before, now=now)})
         made = self._judged(known, watchlist, now=now)
         record = made.record
-        changed = watchlist.with_record(record, now=now, shared_at=made.shared_at)
-        version = self.records.save(record, expected=version, watchlist=(changed, listed))
+        version = self._save(record, expected=version, shared_at=made.shared_at, now=now)
         self._report(before, record, made.plan)
         done = self.execution(record, made.plan, now=now)
         if done != record:
-            watchlist, listed = self.records.watchlist()
-            changed = watchlist.with_record(done, now=now, shared_at=None)
-            self.records.save(done, expected=version, watchlist=(changed, listed))
+            self._save(done, expected=version, shared_at=None, now=now)
         if not done.settled:
             enqueue_judgement(self.tasks, institution_id, at=(made.plan.check_again_at or now) - _INSTANT)
         return made.plan.probe > 0 and plan_again(done.state, done.probes)
+
+    def _save(
+        self, record: HealthRecord, *, expected: Version | None, shared_at: datetime | None, now: datetime
+    ) -> Version:
+        """Stores the record with the watchlist, which judgements of other institutions change, too.
+
+        Raises:
+            Conflict: Another judgement of this institution was faster.
+        """
+        for _ in range(MAX_TRIES):
+            watchlist, listed = self.records.watchlist()
+            changed = watchlist.with_record(record, now=now, shared_at=shared_at)
+            with suppress(Conflict):
+                return self.records.save(record, expected=expected, watchlist=(changed, listed))
+        raise Conflict
 
     def _judged(self, known: HealthRecord, watchlist: Watchlist, *, now: datetime) -> _Judgement:
         previous, shared_at = known.verdict, watchlist.shared_at
@@ -171,11 +185,12 @@ class JudgeInstitution:
             if planned.call_operator:
                 report_refused_pause(after.institution_id, after.shown, why="too_much_fails_at_once")
 
-    def _forget(self, record: HealthRecord, watchlist: Watchlist, listed: Version | None, *, now: datetime) -> None:
+    def _forget(self, record: HealthRecord, *, now: datetime) -> None:
         """Stops watching an institution without connections."""
         self.execution.resume(record, now=now)
         self.withdraw(record.institution_id)
         self.records.forget(record.institution_id)
+        watchlist, listed = self.records.watchlist()
         self.records.save_watchlist(watchlist.without(record.institution_id), expected=listed)
 
     def _now(self) -> datetime:

@@ -98,3 +98,20 @@ def test_a_bank_without_connections_is_forgotten(engine: Engine) -> None:
     assert BANK not in engine.published.documents
     assert engine.paused_until() is None
     assert BANK not in engine.records.watched[0].institutions
+
+
+def test_judgements_of_several_banks_at_once_do_not_lose_each_other_s_results(engine: Engine) -> None:
+    engine.goes_down_at_bank()
+    calls, other = engine.world.calls, []
+
+    def judge_another(name: str) -> None:
+        if name == "records.save" and not other:
+            other.append(name)
+            engine.judge(OTHERS[0])
+
+    calls.before = judge_another
+    engine.judge(BANK)
+    assert other
+    assert engine.state() is HealthState.DOWN
+    assert engine.records.watched[0].unsettled == (BANK,)
+    assert OTHERS[0] in engine.records.kept
