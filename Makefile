@@ -2,7 +2,7 @@
 # Variables (PORT_OFFSET, PLAID_*, WEBHOOK_URL, DEMO_*) are explained in docs/commands.md.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-web setup-tests types demo dev plaid test test-fast simulate soak check audit bench deploy destroy status ops adopt trace docs lock clean
+.PHONY: help setup setup-web setup-tests types demo dev plaid test test-fast simulate soak check audit bench train-detector deploy destroy status ops adopt trace docs lock clean
 
 # The setup runs under any Python 3.9 or newer and finds a supported one itself. Every folder of the PATH counts, because
 # the first python3 can be a shim of pyenv whose version is not installed.
@@ -27,7 +27,7 @@ MAX_LINES := 300
 INSIDE := npm_config_cache="$(CURDIR)/.local/cache/npm" npm_config_update_notifier=false XDG_CACHE_HOME="$(CURDIR)/.local/cache"
 
 help: ## list the commands
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
 
 setup:
 	@$(SETUP)
@@ -88,6 +88,9 @@ soak: setup-tests ## run the long test campaigns in full
 
 bench: setup ## compare the cost with simpler implementations; BENCH="--quick" or "--rows a,b"
 	@$(PYTHON) -m benchmarks $(BENCH)
+
+train-detector: setup ## train the learned outage detector: SEED=<s>
+	@$(PYTHON) -m benchmarks.train_detector --seed $(or $(SEED),1)
 
 deploy: setup-web ## deploy to a project: make deploy PROJECT=<id>; DRY_RUN=1 only prints the commands
 	@$(PYTHON) -m deploy up --project "$(PROJECT)"$(if $(APP), --app "$(APP)")

@@ -64,6 +64,8 @@ class Settings(BaseModel):
     refreshes_per_minute: int = Field(default=60, ge=0, le=10_000)  # of all users together
     live_balances_per_day: int = Field(default=0, ge=0, le=10_000)  # per user; all are stored in one document
     rotate_tokens_after_days: int | None = Field(default=None, ge=1)  # unset: rotated on demand only
+    detector: Literal["rule", "learned"] = "rule"  # decides whether failures are an outage of their bank
+    explainer: Literal["template"] = "template"  # puts outages into words, for operators
 
     @model_validator(mode="before")
     @classmethod

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from benchmarks.health.replay import DAY, START, Bank, Replay
 from benchmarks.health.world import BankWorld, Event, when
-from shared.domain.institution_health.detector import Detector
+from shared.domain.institution_health.detector import UNHEALTHY, Detector
 from shared.domain.institution_health.evidence import (
     Baseline,
     Evidence,
@@ -24,14 +24,13 @@ from shared.domain.institution_health.evidence import (
     Outcome,
     Verdict,
 )
-from shared.domain.institution_health.recovery import Plan, Probes, Recovery, Situation, plan
+from shared.domain.institution_health.recovery import AGAIN, Plan, Probes, Recovery, Situation, plan, plan_again
 from shared.domain.institution_health.scope import CONTROLS, OWN, Control, Scope, attributed, may_pause, scope
 
 BUCKET, TICK = 5.0, 15.0
 KEPT = 360.0
 MOST_KEPT = 160
 NEVER = math.inf
-UNHEALTHY = frozenset({HealthState.DOWN, HealthState.DEGRADED})
 
 
 @dataclass(slots=True)
@@ -95,8 +94,12 @@ class Institution:
         """When the institution must be judged next."""
         while not self._failures and self._generate():
             pass
-        at = self._bucket_end(self._failures[0]) if self._failures else NEVER
+        at = self._bucket_end(self._failures[0]) if self._failures and not self._paused(self._failures[0]) else NEVER
         return min(at, self.check_at, self._next_tick_of_trouble())
+
+    def _paused(self, at: float) -> bool:
+        until = self.recovery.paused_until if self.recovery is not None else None
+        return until is not None and when(at) < until
 
     def _generate(self) -> bool:
         day = next(self._days, None)
@@ -124,7 +127,7 @@ class Institution:
                 break
         while self._coming and self._coming[0].at <= to:
             event = self._coming.popleft()
-            if self.recovery is not None and self.recovery.paused(when(event.at)):
+            if self._paused(event.at):
                 if event.connection not in self.waiting:
                     self.waiting[event.connection] = event.at
             else:
@@ -176,8 +179,25 @@ class Institution:
     def check(self, at: float, count: int, *, as_control: bool = False) -> int:
         """Checks some connections with /item/get; the number of those whose bank failed."""
         size = self.world.bank.size
-        chosen = self.world.probes.sample(range(size), min(count, size))
+        count = min(count, size)
+        if as_control:
+            chosen = self.world.probes.sample(range(size), count)
+        else:
+            chosen = (self._failed_last(count) if self.state is HealthState.DOWN else []) or self._unread(count)
         return self._probe(chosen, at, as_control=as_control)
+
+    def _failed_last(self, count: int) -> list[int]:
+        """Connections whose newest reading failed, in random order."""
+        newest = {event.connection: event.failed for _, event in self._seen}
+        failed = [connection for connection, failed in newest.items() if failed]
+        return self.world.probes.sample(failed, min(count, len(failed)))
+
+    def _unread(self, count: int) -> list[int]:
+        """Connections without a recent reading, in random order; others only if there are too few."""
+        size = self.world.bank.size
+        recent = {event.connection for _, event in self._seen}
+        drawn = self.world.probes.sample(range(size), min(size, count + len(recent)))
+        return sorted(drawn, key=recent.__contains__)[:count]
 
     def _probe(self, chosen: list[int], at: float, *, as_control: bool = False) -> int:
         failed = 0
@@ -211,6 +231,7 @@ class Backend:
         per_day = replay.connections * (exposure.webhooks + exposure.live + exposure.checks)
         self.usual_per_bucket = per_day / DAY * BUCKET
         self.shared_at: datetime | None = None
+        self._released: Counter[float] = Counter()  # by bucket, of all institutions
 
     def run(self) -> list[Log]:
         """Runs the whole time and returns what happened."""
@@ -227,12 +248,16 @@ class Backend:
 
     def _wake(self, institution: Institution, at: float) -> None:
         planned = self._judge(institution, at)
-        if planned.probe:
-            failed = institution.check(at, planned.probe)
-            if failed and institution.state not in UNHEALTHY:
-                planned = self._judge(institution, at)
+        for _ in range(AGAIN):
+            if not planned.probe:
+                break
+            institution.check(at, planned.probe)
+            if not plan_again(planned.recovery.state, Probes(*institution.results)):
+                break
+            planned = self._judge(institution, at)
         if planned.release:
             institution.release(planned.release, at)
+            self._released[at // BUCKET] += planned.release
         if planned.ask_plaid and at % TICK:  # at the scheduler's runs, every bank's status is asked for anyway
             institution.log.calls.append((at, 1))
         again = planned.check_again_at
@@ -255,7 +280,7 @@ class Backend:
             len(institution.waiting),
             Probes(*institution.results),
             self._may_pause(institution, known) if pausing else True,
-            max(round(self.usual_per_bucket), 2),
+            max(int(self.usual_per_bucket), 2) - self._released[at // BUCKET],
         )
         institution.results = [0, 0]
         planned = plan(institution.recovery, situation)

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.health.drive import BUCKET, UNHEALTHY, Declared, Log
+from benchmarks.health.drive import BUCKET, Declared, Log
 from benchmarks.health.replay import DAY, SHARED, Outage, Replay
 from benchmarks.health.world import BankWorld, when
+from shared.domain.institution_health.detector import UNHEALTHY
 from shared.domain.institution_health.evidence import HealthState
 from shared.domain.institution_health.login_storm import STORM_WAIT, is_login_storm, prompt_due_at
 from shared.domain.retry_delays import SYNC, TRIES_PER_ATTEMPT

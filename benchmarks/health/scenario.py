@@ -10,11 +10,12 @@ import random
 from benchmarks.health.replay import DAY, Bank, Outage, Replay
 
 INSTITUTIONS, DAYS = 40, 365
-LARGEST = 2000
+LARGE, LARGEST = 500, 2000
 BASE_ERRORS = (0.002, 0.005, 0.0144, 0.054, 0.156)
 DEVELOPMENT, HELD_OUT = 1, 1001
 _SLOTS = 24  # an outage at most in each, so that outages of one bank rarely overlap
 _SLOT = DAYS * DAY / _SLOTS
+_TRAINING_SLOTS = 8
 
 
 def eventful(seed: int) -> Replay:
@@ -32,7 +33,28 @@ def eventful(seed: int) -> Replay:
     return Replay(banks, DAYS, (seed,), shared)
 
 
-def quiet(seed: int, base_errors: tuple[float, ...], largest: int = LARGEST) -> Replay:
+def training(seed: int) -> Replay:
+    """Smaller banks with many outages, and as many without any, to train on; the seeds are not those of `eventful`."""
+    choice = random.Random(f"training:{seed}")
+    sizes = _sizes(choice, LARGE)
+    banks = tuple(
+        Bank(
+            f"ins_{at}",
+            size,
+            BASE_ERRORS[at % len(BASE_ERRORS)],
+            tuple(_in(choice, slot, *_kind(choice)) for slot in range(_TRAINING_SLOTS)) if at % 2 else (),
+        )
+        for at, size in enumerate(sizes)
+    )
+    return Replay(banks, _TRAINING_SLOTS * _SLOT / DAY, (seed,))
+
+
+def _kind(choice: random.Random) -> tuple[float, float, str]:
+    scope = choice.choice(("all", "all", "data", "live"))
+    return choice.uniform(60, 720), choice.choice((1.0, 1.0, 0.9, 0.6, 0.3)), scope
+
+
+def quiet(seed: int, base_errors: tuple[float, ...], largest: int) -> Replay:
     """Banks without any outage."""
     choice = random.Random(f"quiet:{seed}")
     sizes = _sizes(choice, largest)

@@ -9,6 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from shared.domain.institution_health.selection import DEFAULT, DETECTORS
+
 
 @dataclass(frozen=True, slots=True)
 class Goal:
@@ -47,7 +49,8 @@ GOALS = (
 OWN = ("false_login_prompts", "calls_while_down_ratio", "first_sync_minutes", "caught_up_95_minutes", "peak_rate_ratio")
 """Measures of the recovery, which no rival has."""
 
-RULE = "rule"
+LIMIT = "limit"
+"""What nothing could beat: the first moment at which any call or Plaid's status could feel an outage."""
 
 
 def value_at(measures: Mapping[str, Any], path: tuple[str, ...]) -> float | None:
@@ -59,27 +62,26 @@ def value_at(measures: Mapping[str, Any], path: tuple[str, ...]) -> float | None
 
 
 def show(contestants: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Prints all goals and what each contestant achieved; whether the rule meets all goals."""
+    """Prints all goals and what each contestant achieved; whether the detector that ships meets all goals."""
     table = Table("measure", "goal", *contestants, "met")
     met = True
     for goal in GOALS:
-        ours = goal.met(value_at(contestants[RULE], goal.path))
+        ours = goal.met(value_at(contestants[DEFAULT], goal.path))
         met = met and ours
         limit = f"<= {goal.most:g}" if goal.most is not None else f">= {goal.least:g}"
         values = (_cell(name, measures, goal) for name, measures in contestants.items())
         table.add_row(goal.name, limit, *values, "yes" if ours else "NO")
     Console(width=200).print(table)
-    years = contestants[RULE].get("quiet_years", {})
+    years = contestants[DEFAULT].get("quiet_years", {})
     print("quiet institution-years by base error:", ", ".join(f"{base}: {count}" for base, count in years.items()))
-    incidents, storms = contestants[RULE].get("shared_incidents"), contestants[RULE].get("login_storms")
-    print(
-        f"{incidents} incidents of Plaid or ours, {storms} login storms, missed: {contestants[RULE]['missed_outages']}"
-    )
+    incidents, storms = contestants[DEFAULT].get("shared_incidents"), contestants[DEFAULT].get("login_storms")
+    missed = contestants[DEFAULT]["missed_outages"]
+    print(f"{incidents} incidents of Plaid or ours, {storms} login storms, missed: {missed}")
     return met
 
 
 def _cell(name: str, measures: Mapping[str, Any], goal: Goal) -> str:
     value = value_at(measures, goal.path)
-    if name != RULE and goal.path[0] in OWN:
+    if name not in DETECTORS and goal.path[0] in OWN:
         return ""
     return "-" if value is None else f"{value:g}"

@@ -91,12 +91,15 @@ class BankWorld:
 
     def feels(self, connection: int, at: float, live: bool) -> bool:
         """Whether a call at this time fails because of an outage."""
+        return next(self.felt_at(connection, at, live), None) is not None
+
+    def felt_at(self, connection: int, at: float, live: bool) -> Iterator[int]:
+        """The indices of the outages that a call at this time feels."""
         for index, outage in enumerate(self.outages):
             if outage.start > at:
-                return False
+                return
             if at < outage.end and outage.scope in _FEELS[live] and connection in self.affected(index):
-                return True
-        return False
+                yield index
 
     def affected(self, index: int) -> frozenset[int]:
         """The connections that feel an outage."""
@@ -122,9 +125,10 @@ class BankWorld:
         name = f"{self.bank.institution_id}-{event.connection}"
         if event.live:
             return Outcome(name, f"user-{name}", when(event.at), event.failed, live=True)
-        attempt = when(self.attempt(event.connection, event.at))
+        at = when(event.at)
+        attempt = when(self.attempt(event.connection, event.at)) if self._phases else at
         worked, failed = (None, attempt) if event.failed else (attempt, None)
-        return ItemUpdate(name, f"user-{name}", worked, failed, when(event.at))
+        return ItemUpdate(name, f"user-{name}", worked, failed, at)
 
     def status(self, at: float) -> PlaidStatus | None:
         """Plaid's status, which follows the truth late."""
@@ -138,14 +142,14 @@ class BankWorld:
     @cached_property
     def status_changes(self) -> list[tuple[float, float]]:
         """When Plaid's status reports trouble."""
-        if not self.reports_status:
-            return []
-        changes = [
-            (outage.start + lag, outage.end + lag_at_end)
-            for outage, (lag, lag_at_end) in zip(self.outages, self._lags, strict=True)
-            if outage.scope != "keys" and outage.start + lag < outage.end + lag_at_end
-        ]
-        return sorted(changes)
+        return sorted(span for _, span in self.reported())
+
+    def reported(self) -> Iterator[tuple[int, tuple[float, float]]]:
+        """The indices of the outages that Plaid's status reports, from when to when."""
+        for index, (outage, (lag, lag_at_end)) in enumerate(zip(self.outages, self._lags, strict=True)):
+            start, end = outage.start + lag, outage.end + lag_at_end
+            if self.reports_status and outage.scope != "keys" and start < end:
+                yield index, (start, end)
 
     def logins_lost(self) -> list[tuple[LoginLost, float, float]]:
         """Lost logins with their time and the time when the login works again, in minutes."""

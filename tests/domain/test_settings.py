@@ -115,6 +115,8 @@ def test_ceilings_are_read_from_the_environment() -> None:
         ("SYNC_PRODUCTS.0", "transactions"),
         ("SYNC_PRODUCTS.1", "holdings,Liabilities"),
         ("SYNC_PRODUCTS.0", "balance"),
+        ("DETECTOR", "Rule"),
+        ("EXPLAINER", "gemini"),
     ],
 )  # fmt: skip
 def test_implausible_value_is_refused(name: str, value: str) -> None:

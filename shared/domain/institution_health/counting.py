@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 from operator import attrgetter
+from typing import NamedTuple
 
 from shared.domain.institution_health.evidence import LONGEST_WINDOW, WINDOW, Baseline, Evidence, Outcome
 
@@ -20,8 +21,7 @@ _SURE_AFTER = 500  # the baseline is never trusted more than so many outcomes: t
 _NEGLIGIBLE = 1e-6
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """The newest result of one connection that reached the bank."""
 
     at: datetime

@@ -23,11 +23,13 @@ from shared.domain.institution_health.login_storm import is_login_storm
 
 CALM_FOR = timedelta(minutes=15)
 FORGOTTEN_AFTER = timedelta(hours=24)
+UNHEALTHY = frozenset({HealthState.DOWN, HealthState.DEGRADED})
 PLAID_KNOWN_FOR = timedelta(minutes=30)
 LIVE_KNOWN_FOR = timedelta(minutes=30)
 USERS = 3
 
-UNUSUAL = 0.05
+UNUSUAL, UNUSUAL_SMALL = 0.05, 0.2
+SMALL = 250  # a failure at a bank with fewer connections is checked at once: the next one may be hours away
 DOWN_SHARE, DEGRADED_SHARE = 0.5, 0.15
 DOWN_TAIL, DEGRADED_TAIL = 1e-5, 1e-5
 _CALM_READINGS, _CALM_SHARE = 3, 0.08
@@ -73,7 +75,7 @@ def find(evidence: Evidence, newest: list[Reading]) -> Finding:
         return Finding(HealthState.DOWN, "failures_and_plaid", counted[0])
     if degraded := _strongest(counted, _is_degraded, judged_as):
         return Finding(HealthState.DEGRADED, "some_failures", degraded)
-    unusual = _strongest(counted, _is_unusual, judged_as)
+    unusual = _strongest(counted, _is_unusual, evidence.connections)
     if unusual and plaid is not HealthState.HEALTHY:
         return Finding(HealthState.DEGRADED, "failures_and_plaid", unusual)
     if plaid is not HealthState.HEALTHY:
@@ -101,12 +103,12 @@ def decide(evidence: Evidence, newest: list[Reading], found: Finding, previous: 
     evident_at, calm_since, ignored = was.evident_at, None, was.ignore_before
     if supports(found, was.state):
         evident_at = evidence.now
-    if was.state in {HealthState.DOWN, HealthState.DEGRADED}:
+    if was.state in UNHEALTHY:
         calm_since = (was.calm_since or evidence.now) if is_calm(evidence, newest) else None
         state = _kept(was, found, evidence.now, calm_since, evident_at)
         if state is HealthState.HEALTHY:
             ignored, evident_at, calm_since = evidence.now, None, None
-    elif state in {HealthState.DOWN, HealthState.DEGRADED} and found.reason in _MAY_BE_OVER and seems_over(newest):
+    elif state in UNHEALTHY and found.reason in _MAY_BE_OVER and seems_over(newest):
         state = HealthState.SUSPECTED  # the failures were unusual, but the newest readings work
     return Verdict(
         state,
@@ -206,5 +208,4 @@ def _is_degraded(count: Count, connections: int) -> bool:
 
 
 def _is_unusual(count: Count, connections: int) -> bool:
-    del connections
-    return count.failing > 0 and count.tail < UNUSUAL
+    return count.failing > 0 and count.tail < (UNUSUAL_SMALL if connections < SMALL else UNUSUAL)

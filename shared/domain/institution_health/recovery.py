@@ -1,9 +1,13 @@
 """Recovery from an outage: what the backend does in each state, as a pure plan.
 
 While a bank is down, an automatic pause stops its syncs, and only probes run. When the probes work, syncs resume
-half-open: 2 connections, then 5, 5 %, 20 %, and all of them, one step per scheduler run, oldest data first. A failing
+half-open: 2 connections, then 5, 5 %, 20 %, and all of them, one step every 5 minutes, oldest data first. A failing
 step halves the next one and doubles the wait. The pause expires by itself, so a process that dies at any point leaves
 nothing paused for longer than PAUSE.
+
+One connection is probed every 5 minutes, and less often once an outage is 12 hours old (CHECK_AGAIN * _PATIENCE):
+such an outage rarely ends within the next minutes. A bank with part of its connections down would look healthy through
+the others, so the connections that failed last are probed first.
 
 The pattern is a circuit breaker with bounded half-open probes that back off:
 https://learn.microsoft.com/azure/architecture/patterns/circuit-breaker.
@@ -18,17 +22,23 @@ PAUSE = timedelta(hours=6)
 RENEWED_BY = timedelta(hours=1)  # evidence this recent renews a pause
 CHECK_AGAIN = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(minutes=60)
+_PATIENCE = 144  # the interval between two probes is an outage's age divided by this
+_PATIENCE_UNDECLARED = 6  # the same while the bank is suspected or degraded
 CALM_SKIPS_WAIT = timedelta(minutes=10)  # several probes in a row worked: no need to wait for the next step
 STEPS: tuple[int | float, ...] = (2, 5, 0.05, 0.20, 1.0)
 """Connections released by each step: a number, or a share of the bank's connections."""
 
 PROBES_SUSPECTED = 5
 PROBES_DOWN = 2
+"""Connections that must work before syncs resume. Until one works, only one is probed."""
+
+AGAIN = 3
 RETRY_SPACING_DEGRADED = 4
 OVERRIDE = "operator"
 """The reason of a verdict that an operator set: probes do not overrule it."""
 
-_FAILING_SHARE = 0.3
+_FAILING_SHARE = 0.5
+_GROWTH = 2
 _COUNTED_STEPS = 2  # the first steps are probes: if one of them fails, the outage is not over
 
 
@@ -63,6 +73,7 @@ class Recovery:
         halved: How often the next step's size is halved.
         wait: The wait between two steps.
         next_step_at: When the next step may start.
+        next_probe_at: When the next probe is due while the bank is down, unless the latest one worked.
     """
 
     state: HealthState
@@ -73,6 +84,7 @@ class Recovery:
     halved: int = 0
     wait: timedelta = CHECK_AGAIN
     next_step_at: datetime | None = None
+    next_probe_at: datetime | None = None
 
     def paused(self, now: datetime) -> bool:
         """Whether syncs of the bank are paused, except for probes and released connections."""
@@ -85,8 +97,10 @@ class Plan:
 
     Attributes:
         recovery: The progress to store.
-        ask_plaid: Ask for Plaid's status of the institution.
-        probe: How many connections to check with /item/get.
+        ask_plaid: Ask for Plaid's status of the institution, besides the scheduler's runs.
+        probe: How many connections to check with /item/get: while the bank is down or recovering, those that failed
+            last; otherwise those without a recent reading. The results may allow or require the next plan at once:
+            make it (`plan_again`).
         release: How many deferred connections to sync now, oldest data first.
         retry_spacing: The factor by which retries of this bank are spaced out.
         call_operator: An operator must decide, because this bank may not be paused automatically.
@@ -125,6 +139,16 @@ class Situation:
     most: int = 200
 
 
+def plan_again(state: HealthState, results: Probes) -> bool:
+    """Whether to judge and plan again at once, because of the results of probes. Do so at most AGAIN times in a row.
+
+    The backend does not wait for the next bucket to declare an outage, or to resume after it.
+    """
+    if state in {HealthState.DOWN, HealthState.RECOVERING}:
+        return results.worked > 0 and not results.failed
+    return results.failed > 0 and results.failed >= results.worked
+
+
 def plan(previous: Recovery | None, situation: Situation) -> Plan:
     """Decides what to do about an institution.
 
@@ -149,15 +173,20 @@ def plan(previous: Recovery | None, situation: Situation) -> Plan:
 def _followed(was: Recovery, situation: Situation) -> Plan:
     """The state is the verdict's, and nothing is paused."""
     now, state = situation.now, situation.verdict.state
-    recovery = Recovery(state, was.since if state is was.state else now)
     if state is HealthState.HEALTHY:
-        return Plan(recovery)
+        return Plan(Recovery(state, was.since if state is was.state else now))
+    recovery = was if state is was.state else Recovery(state, now)
+    degraded = state is HealthState.DEGRADED
+    spacing, due = RETRY_SPACING_DEGRADED if degraded else 1, recovery.next_probe_at
+    if due is not None and now < due and not situation.probes.failed:
+        return Plan(recovery, retry_spacing=spacing, check_again_at=due)
+    wait = min(max((now - recovery.since) / _PATIENCE_UNDECLARED, CHECK_AGAIN), LONGEST_WAIT)
     return Plan(
-        recovery,
+        Recovery(state, recovery.since, next_probe_at=now + wait),
         ask_plaid=True,
-        probe=min(PROBES_SUSPECTED, situation.connections),
-        retry_spacing=RETRY_SPACING_DEGRADED if state is HealthState.DEGRADED else 1,
-        check_again_at=now + CHECK_AGAIN,
+        probe=min(PROBES_DOWN if degraded else PROBES_SUSPECTED, situation.connections),
+        retry_spacing=spacing,
+        check_again_at=now + wait,
     )
 
 
@@ -169,6 +198,7 @@ def _declared(was: Recovery, situation: Situation) -> Plan:
         was.since if continues else now,
         down_since=was.down_since or now,
         paused_until=now + PAUSE if situation.may_pause else None,
+        next_probe_at=was.next_probe_at if continues else None,
     )
     return _probing(recovery, situation, call_operator=not situation.may_pause and not continues)
 
@@ -194,7 +224,7 @@ def _recovering(was: Recovery, situation: Situation) -> Plan:
     if probes.failing:
         return _failed_step(was, situation)
     if not _may_step(was, now):
-        return Plan(was, ask_plaid=True, check_again_at=now + CHECK_AGAIN)
+        return Plan(was, check_again_at=now + CHECK_AGAIN)
     if not probes.worked and was.step < len(sizes(situation.connections)):
         # The released connections have no results yet, or their run died: the same step again.
         return _release(replace(was, step=max(was.step - 1, 0)), situation)
@@ -217,14 +247,18 @@ def _failed_step(was: Recovery, situation: Situation) -> Plan:
         next_step_at=now + wait,
     )
     if was.step > _COUNTED_STEPS:
-        return Plan(back, ask_plaid=True, check_again_at=now + CHECK_AGAIN)
+        return Plan(back, check_again_at=now + CHECK_AGAIN)
     return _probing(replace(back, state=HealthState.DOWN, since=now, step=0, halved=0), situation)
 
 
 def sizes(connections: int) -> tuple[int, ...]:
-    """The sizes of the steps at a bank with so many connections; steps that would not grow are left out."""
-    wanted = (step if isinstance(step, int) else round(step * connections) for step in STEPS)
-    return tuple(sorted({min(size, connections) for size in wanted if size >= PROBES_DOWN or size >= connections}))
+    """The sizes of the steps at a bank with so many connections; steps that would hardly grow are left out."""
+    found: list[int] = []
+    for step in STEPS[:-1]:
+        size = step if isinstance(step, int) else round(step * connections)
+        if size < connections and size >= _GROWTH * (found[-1] if found else 1):
+            found.append(size)
+    return (*found, connections)
 
 
 def _release(was: Recovery, situation: Situation) -> Plan:
@@ -241,7 +275,6 @@ def _release(was: Recovery, situation: Situation) -> Plan:
     )
     return Plan(
         after,
-        ask_plaid=True,
         probe=0 if situation.deferred else min(PROBES_DOWN, situation.connections),
         release=min(max(steps[step] >> was.halved, 1), situation.most, situation.deferred),
         check_again_at=now + was.wait,
@@ -249,12 +282,18 @@ def _release(was: Recovery, situation: Situation) -> Plan:
 
 
 def _probing(recovery: Recovery, situation: Situation, *, call_operator: bool = False) -> Plan:
+    """Probes one connection, or more after one worked. Asking again before the next probe is due probes nothing."""
+    now, worked = situation.now, situation.probes.worked > 0 and not situation.probes.failed
+    due = recovery.next_probe_at
+    if due is not None and now < due and not worked:
+        return Plan(recovery, call_operator=call_operator, check_again_at=due)
+    age = now - (recovery.down_since or now)
+    next_probe_at = now + min(max(age / _PATIENCE, CHECK_AGAIN), LONGEST_WAIT)
     return Plan(
-        recovery,
-        ask_plaid=True,
-        probe=min(PROBES_DOWN, situation.connections),
+        replace(recovery, next_probe_at=next_probe_at),
+        probe=min(PROBES_DOWN if worked else 1, situation.connections),
         call_operator=call_operator,
-        check_again_at=situation.now + CHECK_AGAIN,
+        check_again_at=next_probe_at,
     )
 
 

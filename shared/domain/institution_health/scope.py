@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from shared.domain.institution_health.counting import tail
+from shared.domain.institution_health.detector import UNHEALTHY
 from shared.domain.institution_health.evidence import Baseline, Evidence, HealthState, PlaidStatus, Verdict
 
-CONTROLS = 20
+CONTROLS = 30
 """Connections of other institutions to check before a bank is blamed, of as many institutions as possible."""
 
 OWN = 5
@@ -85,8 +86,7 @@ def attributed(verdict: Verdict, previous: Verdict | None, whose: Scope, now: da
 
     A bank that was already down or degraded stays so: its outage is known, and a second cause does not end it.
     """
-    unhealthy = {HealthState.DOWN, HealthState.DEGRADED}
-    if whose is Scope.BANK or verdict.state not in unhealthy or (previous and previous.state in unhealthy):
+    if whose is Scope.BANK or verdict.state not in UNHEALTHY or (previous and previous.state in UNHEALTHY):
         return verdict
     since = previous.since if previous and previous.state is HealthState.SUSPECTED else now
     if whose is Scope.UNCLEAR:

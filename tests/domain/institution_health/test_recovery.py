@@ -17,6 +17,7 @@ from shared.domain.institution_health.recovery import (
     Recovery,
     Situation,
     plan,
+    plan_again,
     sizes,
 )
 
@@ -56,10 +57,42 @@ def test_degraded_bank_keeps_syncing_with_its_retries_spaced() -> None:
     assert not planned.recovery.paused(START)
 
 
-def test_outage_pauses_for_six_hours_and_probes_two_connections() -> None:
+def test_outage_pauses_for_six_hours_and_probes_one_connection() -> None:
     planned = run(None, HealthState.DOWN, START)
     assert planned.recovery.paused_until == START + PAUSE
-    assert (planned.probe, planned.release) == (2, 0)
+    assert (planned.probe, planned.release) == (1, 0)
+
+
+def test_second_connection_is_probed_at_once_after_one_worked() -> None:
+    down = run(None, HealthState.DOWN, START).recovery
+    assert plan_again(HealthState.DOWN, Probes(1, 0))
+    assert run(down, HealthState.DOWN, START, probes=Probes(1, 0)).probe == 2
+    assert not plan_again(HealthState.DOWN, Probes(1, 1))
+
+
+def test_planning_again_before_the_next_probe_is_due_probes_nothing() -> None:
+    down = run(None, HealthState.DOWN, START).recovery
+    early = run(down, HealthState.DOWN, START + timedelta(minutes=4))
+    assert (early.probe, early.check_again_at) == (0, START + CHECK_AGAIN)
+    assert run(down, HealthState.DOWN, START + CHECK_AGAIN, probes=Probes(0, 1)).probe == 1
+
+
+@pytest.mark.parametrize(("hours", "minutes"), [(1, 5), (12, 5), (24, 10), (24 * 6, 60), (24 * 75, 60)])
+def test_old_outages_are_probed_less_often(hours: int, minutes: int) -> None:
+    at = START + timedelta(hours=hours)
+    old = Recovery(HealthState.DOWN, START, down_since=START, paused_until=at + PAUSE)
+    assert run(old, HealthState.DOWN, at).check_again_at == at + timedelta(minutes=minutes)
+
+
+def test_suspicion_is_probed_less_often_after_half_an_hour_unless_probes_fail() -> None:
+    at = START + timedelta(hours=2)
+    first = run(Recovery(HealthState.SUSPECTED, START), HealthState.SUSPECTED, at)
+    assert (first.probe, first.check_again_at) == (5, at + timedelta(minutes=20))
+    later = at + CHECK_AGAIN
+    assert run(first.recovery, HealthState.SUSPECTED, later).probe == 0
+    assert run(first.recovery, HealthState.SUSPECTED, later, probes=Probes(1, 4)).probe == 5
+    assert plan_again(HealthState.SUSPECTED, Probes(1, 4))
+    assert not plan_again(HealthState.SUSPECTED, Probes(4, 1))
 
 
 def test_failing_probes_renew_the_pause() -> None:
@@ -105,13 +138,11 @@ def resume(connections: int, deferred: int) -> list[int]:
 
 def test_syncs_resume_in_growing_steps() -> None:
     assert resume(1000, 900) == [2, 5, 50, 200, 200, 200, 200, 43]  # at most 200 at once
-    assert resume(30, 30) == [2, 5, 6, 17]
+    assert resume(30, 30) == [2, 5, 23]
     assert resume(1, 1) == [1]
 
 
-@pytest.mark.parametrize(
-    ("connections", "steps"), [(1, (1,)), (3, (2, 3)), (30, (2, 5, 6, 30)), (100, (2, 5, 20, 100))]
-)
+@pytest.mark.parametrize(("connections", "steps"), [(1, (1,)), (3, (2, 3)), (30, (2, 5, 30)), (100, (2, 5, 20, 100))])
 def test_steps_of_small_banks_leave_out_those_that_do_not_grow(connections: int, steps: tuple[int, ...]) -> None:
     assert sizes(connections) == steps
 
@@ -157,7 +188,8 @@ def test_one_failure_of_several_does_not_fail_a_step() -> None:
     assert not Probes(1, 1).failing
     assert not Probes(9, 2).failing
     assert Probes(0, 1).failing
-    assert Probes(3, 2).failing
+    assert not Probes(3, 2).failing
+    assert Probes(2, 3).failing
 
 
 def test_override_keeps_a_bank_down_while_probes_work() -> None:
