@@ -80,7 +80,11 @@ def main() -> int:
     parser.add_argument(
         "--quick", action="store_true", help="small data sets; the results are not saved, as with fewer rounds"
     )
-    parser.add_argument("--health", action="store_true", help="only the outage detectors' evaluation: 40 minutes, resumed if interrupted")
+    parser.add_argument(
+        "--health",
+        action="store_true",
+        help="only the outage detectors' evaluation: 40 minutes, resumed if interrupted",
+    )
     given = parser.parse_args()
     if given.health:
         return health.table(quick=given.quick)

@@ -32,7 +32,9 @@ from shared.domain.institution_health.selection import DETECTORS
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / ".local" / "health"
 EVENTFUL, QUIET, QUIET_UNRELIABLE, WITH_RIVALS = 4, 26, 5, 1
-_WITH_LARGEST = 5  # every fifth quiet replay has banks of up to 2,000 connections, the others of up to 500, to save time
+_WITH_LARGEST = (
+    5  # every fifth quiet replay has banks of up to 2,000 connections, the others of up to 500, to save time
+)
 _USED = ("benchmarks/health", "shared/domain/institution_health")
 _CHANGE_NO_RESULT = {"__main__.py", "table.py", "evaluation.py", "selection.py", "replay_file.py"}
 _LEARNED = {"learned.py", "weights.json"}
@@ -103,7 +105,8 @@ def run(job: Job) -> tuple[Job, Tally]:
     tally, file = tally_of(job.replay(), job.seed, job.contestant), _file(job)
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_suffix(f".{os.getpid()}")
-    unfinished.write_text(json.dumps(dataclasses.asdict(tally)), encoding="utf-8")
+    content = {one.name: getattr(tally, one.name) for one in dataclasses.fields(tally)}  # asdict breaks a Counter
+    unfinished.write_text(json.dumps(content), encoding="utf-8")
     unfinished.replace(file)
     return job, tally
 

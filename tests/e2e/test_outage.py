@@ -85,7 +85,7 @@ def test_an_outage_is_detected_explained_and_recovered_from(
     assert {(bank.admin.get(f"bank_connections/{one}") or {})["status"] for _, one in everything} == {"good"}
     asked, other = customers[0][0], customers[1][0]
     published = bank.store(other).get(f"bank_institution_health/{HOUNDSTOOTH}") or {}
-    assert (published["state"], published["message_key"]) == ("down", "bank_data_down")
+    assert (published["state"], published["message_key"]) == ("down", "bank_down")
 
     answer = bank.rest("POST", f"connections/{customers[0][1][0]}/sync", asked, json={})
     assert answer.status_code == 202, answer.text

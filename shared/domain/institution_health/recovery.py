@@ -6,8 +6,7 @@ step halves the next one and doubles the wait. The pause expires by itself, so a
 nothing paused for longer than PAUSE.
 
 One connection is probed every 5 minutes, and less often once an outage is 12 hours old (CHECK_AGAIN * _PATIENCE):
-such an outage rarely ends within the next minutes. A bank with part of its connections down would look healthy through
-the others, so the connections that failed last are probed first.
+such an outage rarely ends soon. Those that failed last are probed first: the others may have worked all the time.
 
 The pattern is a circuit breaker with bounded half-open probes that back off:
 https://learn.microsoft.com/azure/architecture/patterns/circuit-breaker.
