@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -109,11 +110,15 @@ def test_an_outage_is_detected_explained_and_recovered_from(
     assert state(bank) == "healthy"
     bank.run_schedule()
     for user, connection_id in everything:
-        wait_until("all are caught up", lambda u=user, c=connection_id: bank.progress(u, c)["status"] == "completed")
+        wait_until("all are caught up", partial(is_completed, bank, user, connection_id))
         assert bank.differences(user, connection_id) == []
     wait_until("the news of the end", lambda: sorted(kinds(bank, asked)) == ["bank_back", "bank_down"])
     assert all(kinds(bank, user) == [] for user, _ in customers[1:])
     assert {(bank.admin.get(f"bank_connections/{one}") or {})["status"] for _, one in everything} == {"good"}
+
+
+def is_completed(bank: Bank, user: User, connection_id: str) -> bool:
+    return bool(bank.progress(user, connection_id)["status"] == "completed")
 
 
 def kinds(bank: Bank, user: User) -> list[str]:

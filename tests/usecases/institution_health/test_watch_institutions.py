@@ -102,7 +102,7 @@ def test_a_bank_without_connections_is_forgotten(engine: Engine) -> None:
 
 def test_judgements_of_several_banks_at_once_do_not_lose_each_other_s_results(engine: Engine) -> None:
     engine.goes_down_at_bank()
-    calls, other = engine.world.calls, []
+    calls, other = engine.world.calls, list[str]()
 
     def judge_another(name: str) -> None:
         if name == "records.save" and not other:
