@@ -46,7 +46,7 @@ class WatchInstitutions:
         reported = self._reported(watchlist.institutions, now=now)
         wanted = sorted({*watchlist.unsettled, *failing, *reported})
         for institution_id in wanted:
-            name = task_name(institution_id, f"t{int(now.timestamp())}")
+            name = task_name(institution_id, f"t{int(now.timestamp() * 1000)}")
             self.tasks.add(TaskFunction.JUDGE_INSTITUTION, {"institution_id": institution_id}, name=name)
         if wanted:
             log.info("institutions.watched", judged=len(wanted), failing=len(failing), reported=len(reported))
