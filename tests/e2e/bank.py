@@ -155,8 +155,13 @@ class Bank:
         wait_until(f"{connection_id} rests", still, within=within)
 
     def rests_with_balances(self, connection_id: str) -> None:
-        """Wait until the connection is idle, and its earlier balances are derived, which the first item check does."""
+        """Wait until the connection is idle, and its earlier balances are derived.
+
+        The item check after the first sync leaves out accounts while a further run is in progress; the daily check
+        repeats it, and so does this.
+        """
         self.rests(connection_id)
+        self.deliver("checkitem", connection_id=connection_id, only="balances")
 
         def derived() -> bool:
             state = self.admin.get(f"bank_sync_state/{connection_id}") or {}
