@@ -41,7 +41,7 @@ class Secrets(dict[str, str]):
 
 
 def check_and_delete(bank: Bank) -> None:
-    """What must hold of the documents of any test; then deletes all documents.
+    """What must hold of the documents of any test; then deletes all documents, even if it does not hold.
 
     A run that is under way while they are deleted would store the second half of its work without the first, and so
     break the checks of the next module. The deletion itself starts such runs, because the emulator deletes one document
@@ -53,12 +53,16 @@ def check_and_delete(bank: Bank) -> None:
         TimedOut: The backend is still working; the message says on what.
     """
     wait_until_idle(bank)
-    assert [*bank.item_violations(), *damaged_audit_logs(bank).items()] == []
-    secrets = secrets_of(bank)
-    assert [leak for where, text in all_documents(bank) for leak in leaks(where, text, secrets)] == []
-    for _ in range(2):
-        wait_until_idle(bank)
-        bank.http.delete(f"{bank.stack.ports.url('firestore')}/emulator/v1/{ROOT}").raise_for_status()
+    try:
+        damaged = [*bank.item_violations(), *damaged_audit_logs(bank).items()]
+        assert not damaged, damaged
+        secrets = secrets_of(bank)
+        leaked = [leak for where, text in all_documents(bank) for leak in leaks(where, text, secrets)]
+        assert not leaked, leaked
+    finally:
+        for _ in range(2):
+            wait_until_idle(bank)
+            bank.http.delete(f"{bank.stack.ports.url('firestore')}/emulator/v1/{ROOT}").raise_for_status()
 
 
 def wait_until_idle(bank: Bank) -> None:

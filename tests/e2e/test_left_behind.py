@@ -39,8 +39,8 @@ def test_nothing_is_left_although_deleted_users_start_erasures(bank: Bank, user:
     assert list(all_documents(bank)) == []
 
 
-def test_a_secret_in_a_document_is_found_before_it_is_deleted(bank: Bank) -> None:
+def test_a_document_with_a_secret_is_reported_and_deleted(bank: Bank) -> None:
     bank.backend.create("bank_planted/one", {"deep": [PLANTED]}).raise_for_status()
     with pytest.raises(AssertionError, match="bank_planted/one: a access token"):
         check_and_delete(bank)
-    bank.backend.delete("bank_planted/one").raise_for_status()
+    assert list(all_documents(bank)) == []
