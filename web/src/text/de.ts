@@ -180,7 +180,7 @@ const de: Texts = {
     left: "Es hat sich nichts geändert.",
     moved: (moved, archived) =>
       `${many(moved, "Notiz", "Notizen")} aus der alten Verbindung übernommen, ${number.format(archived)} im Archiv`,
-    details: "Angaben für den Support",
+    details: "Für den Support",
     types: {
       depository: "Giro- und Sparkonten",
       credit: "Kreditkarten",

@@ -159,9 +159,9 @@ const fr: Texts = {
     accounts: "Comptes",
     available: "disponibles",
     limit: "de plafond",
-    since: "Connexion établie le",
-    lastSync: "Dernière synchronisation",
-    refreshedAt: "Dernière consultation de la banque",
+    since: "Connexion établie",
+    lastSync: "Synchronisation",
+    refreshedAt: "Banque consultée",
     consent: "Fin du consentement",
     website: "Site web",
     goneTitle: "Cette connexion n’existe plus",
@@ -181,7 +181,7 @@ const fr: Texts = {
     left: "Rien n’a changé.",
     moved: (moved, archived) =>
       `${many(moved, "note transférée", "notes transférées")} depuis l’ancienne connexion, ${number.format(archived)} dans les archives`,
-    details: "Informations pour l’assistance",
+    details: "Pour l’assistance",
     types: {
       depository: "Comptes courants et épargne",
       credit: "Cartes de crédit",
