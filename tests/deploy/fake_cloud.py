@@ -14,17 +14,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deploy.tools import Done
+from deploy.processes import TIMED_OUT, Done, Show
 
 # A deploy writes into folders of the clone named after the project: each test process has its own project.
 PROJECT = f"a-bank-project-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
 PLAID_SECRET = "not-a-real-plaid-secret"
+ACCESS_TOKEN = "not-a-real-access-token"
 Json = dict[str, Any]
 
 SERVICE_OF = {
     "iam": "iam", "kms": "cloudkms", "secrets": "secretmanager", "firestore": "firestore", "run": "run",
     "tasks": "cloudtasks", "scheduler": "cloudscheduler", "logging": "logging", "functions": "cloudfunctions",
-    "monitoring": "monitoring", "alpha": "monitoring", "beta": "monitoring",
+    "eventarc": "eventarc", "monitoring": "monitoring", "alpha": "monitoring", "beta": "monitoring",
 }  # fmt: skip
 
 NO_METRIC = (  # https://github.com/hashicorp/terraform-provider-google/issues/11102
@@ -40,12 +41,19 @@ EVENTARC = (
 )
 
 
+NO_CPU = "Quota exceeded for total allowable CPU per project per region."
+
+
 class Refused(Exception):
     """What a tool prints when it fails, and what the Firebase CLI has warned of before."""
 
     def __init__(self, why: str, warning: str = "") -> None:
         super().__init__(why)
         self.warning = warning
+
+
+class NeverEnds(Exception):
+    """The Firebase CLI deletes and creates a function again and again; deploy.processes ends it."""
 
 
 @dataclass
@@ -56,6 +64,10 @@ class Cloud:
         stop_at: The change at which the connection breaks (counted from 1), and whether before or after its effect.
         metrics_take: How often a new metric is not found by those who name it: Monitoring hears of it minutes later.
         name_kept: How often a new database is refused the name of one that was deleted.
+        born: When databases and triggers were created, by name; a trigger hears only of a database that is older.
+        logged: The events that functions logged.
+        cpu_quota: The vCPU that functions may use when they start together.
+        cpu_taken: How many deploys of functions find that other instances use the quota.
         eventarc_takes: How many deploys of functions find Eventarc's own account without its rights.
     """
 
@@ -67,6 +79,10 @@ class Cloud:
     cleanup_policy_needed: bool = True
     metrics_take: int = 3
     eventarc_takes: int = 1
+    born: dict[str, int] = field(default_factory=dict)
+    logged: set[str] = field(default_factory=set)
+    cpu_quota: float = 10
+    cpu_taken: int = 0
     name_kept: int = 0
     unseen: dict[str, int] = field(default_factory=dict)
     manifest: Callable[[], Json] | None = None
@@ -89,7 +105,7 @@ class Cloud:
         self.state.setdefault("projects", {PROJECT: {"billing": True, "firebase": False}})
         self.state.setdefault("users", {"gcloud": ["op@example.com"], "firebase": ["op@example.com"]})
 
-    def __call__(self, command: Sequence[str], stdin: str | None) -> Done:
+    def __call__(self, command: Sequence[str], stdin: str | None, _show: Show | None = None) -> Done:
         """Run a command as `deploy.tools.run` does."""
         program, *arguments = command
         tool = Path(program).name
@@ -99,6 +115,8 @@ class Cloud:
         try:
             run = self._gcloud if tool == "gcloud" else self._firebase
             out = run(arguments, stdin)
+        except NeverEnds:
+            return Done(TIMED_OUT, "creating function...", f"{tool} did not end within 30 minutes\n")
         except Refused as why:
             if tool == "firebase":  # the Firebase CLI prints errors to its output, and only warnings to stderr
                 return Done(1, f"\nError: {why}\n", f"(node:7) DeprecationWarning: `punycode`\n{why.warning}")
@@ -120,7 +138,24 @@ class Cloud:
     def _make(self, kind: str, name: str, value: Any) -> str:
         if name in self.state[kind]:
             raise Refused(f"ALREADY_EXISTS: {kind} {name}")
-        return self._change(lambda: self.state[kind].__setitem__(name, value))
+
+        def effect() -> None:
+            self.state[kind][name] = value
+            self._bear(name)
+
+        return self._change(effect)
+
+    def _bear(self, name: str) -> None:
+        self.born[name] = max(self.born.values(), default=0) + 1
+
+    def create_database_again(self) -> None:
+        """As a restore does: the name and the content are the same."""
+        self._bear("(default)")
+
+    def deliver(self, function: str) -> None:
+        """Deliver an event, if the function's trigger is one of the present database."""
+        if function in self.state["functions"] and self.born[function] > self.born["(default)"]:
+            self.logged.add("push.not_a_notification")
 
     def _there(self, kind: str, name: str) -> Any:
         if name not in self.state[kind]:
@@ -163,7 +198,9 @@ class Cloud:
         group = words[0] if words[0] not in ("alpha", "beta") else "monitoring"
         return getattr(self, f"_{group}")(words[1 if words[0] == group else 2 :], flags, stdin)
 
-    def _auth(self, _words: list[str], _flags: Json) -> str:
+    def _auth(self, words: list[str], _flags: Json) -> str:
+        if words == ["print-access-token"]:
+            return f"{ACCESS_TOKEN}\n"
         return "\n".join(self.state["users"]["gcloud"])
 
     def _billing(self, words: list[str], _flags: Json) -> str:
@@ -283,7 +320,7 @@ class Cloud:
         }
         match words:
             case ["databases", "list"]:
-                return list(self.state["databases"].values())
+                return [one | {"createTime": self._time(name)} for name, one in self.state["databases"].items()]
             case ["databases", "create"]:
                 if self.name_kept > 0:
                     self.name_kept -= 1
@@ -319,7 +356,32 @@ class Cloud:
         return self._bind(f"service {service}", flags["role"], flags["member"])
 
     def _functions(self, _words: list[str], _flags: Json, _stdin: str | None) -> Any:
-        return [{"name": f"projects/p/locations/l/functions/{name}"} for name in self.state["functions"]]
+        assert self.manifest is not None
+        listed = []
+        for name, one in self.state["functions"].items():
+            place = "projects/p/locations/us-central1"
+            listed.append({"name": f"{place}/functions/{name}", "state": one["state"]})
+            if "eventTrigger" in (endpoint := one.get("endpoint") or self.manifest().get(name, {})):
+                filters = endpoint["eventTrigger"]["eventFilters"]
+                listed[-1]["eventTrigger"] = {
+                    "eventType": endpoint["eventTrigger"]["eventType"],
+                    "eventFilters": [{"attribute": key, "value": value} for key, value in filters.items()],
+                    "trigger": f"projects/p/locations/nam5/triggers/{name.replace('_', '-')}-123456",
+                }
+        return listed
+
+    def _time(self, name: str) -> str:
+        """In Google's format, with nanoseconds."""
+        return f"2026-01-01T00:{self.born[name] // 60:02}:{self.born[name] % 60:02}.123456789Z"
+
+    def _eventarc(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
+        assert (words, flags["location"]) == (["triggers", "list"], "-")
+        return [
+            {"name": one["eventTrigger"]["trigger"].replace("projects/p/", f"projects/{PROJECT}/")}
+            | {"createTime": self._time(one["name"].rsplit("/", 1)[-1])}
+            for one in self._functions([], {}, None)
+            if "eventTrigger" in one
+        ]
 
     def _tasks(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
         if words == ["queues", "list"]:
@@ -350,8 +412,10 @@ class Cloud:
                 return self._change(lambda: self.state["metrics"].__setitem__(name, made))
             case ["metrics", "delete", name]:
                 return self._drop("metrics", name)
-            case ["read", _]:
-                return [{"jsonPayload": {}}] if self.state["functions"] else []
+            case ["read", wanted]:
+                [event] = re.findall(r'jsonPayload.message="([\w.]+)"', wanted)
+                by_schedule = {"connections.health", "task.ended"} if self.state["functions"] else set()
+                return [{"jsonPayload": {}}] if event in self.logged | by_schedule else []
         raise Refused(f"unknown: {words}")
 
     def _monitoring(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
@@ -437,7 +501,10 @@ class Cloud:
             early = self.eventarc_takes > 0
             self.eventarc_takes -= early
             before = dict(self.state["functions"])
-            self._change(lambda: self._put_functions(variables, without="eventTrigger" if early else None))
+            assert self.manifest is not None
+            wanted = {name for one in named for name in one} or set(self.manifest())
+            self._start(wanted - before.keys())
+            self._change(lambda: self._put_functions(variables, wanted, without="eventTrigger" if early else None))
             if new := self.state["functions"].keys() - before.keys():
                 self._change(lambda: self._open(sorted(new)))
             # The CLI skips unchanged functions, whatever else is missing, unless they are named or the whole codebase
@@ -458,6 +525,15 @@ class Cloud:
                     self._there("functions", rule["function"]["functionId"])
         return self._change(lambda: self.state["deployed"].__setitem__(what, variables))
 
+    def _start(self, new: set[str]) -> None:
+        """Start an instance of each new function, if the quota allows it."""
+        assert self.manifest is not None
+        if self.cpu_taken > 0:
+            self.cpu_taken -= 1
+            raise Refused(NO_CPU)
+        if sum(self.manifest()[name]["cpu"] for name in new) > self.cpu_quota:
+            raise NeverEnds
+
     def _open(self, names: list[str]) -> None:
         """Apply who may call a function: for HTTP functions the CLI sets that on creation only, for others always."""
         assert self.manifest is not None
@@ -469,16 +545,22 @@ class Cloud:
                 where = f"service {name.replace('_', '-')}"
                 self.state["bindings"].setdefault(where, []).append(["roles/run.invoker", member])
 
-    def _put_functions(self, variables: str, *, without: str | None) -> None:
+    def _put_functions(self, variables: str, wanted: set[str], *, without: str | None) -> None:
         assert self.manifest is not None
         for name, endpoint in self.manifest().items():
-            if without in endpoint:
+            if without in endpoint or name not in wanted:
                 continue
             for secret in endpoint.get("secretEnvironmentVariables") or []:
                 if not self._there("secrets", secret["key"]):
                     raise Refused(f"NOT_FOUND: secret {secret['key']} has no version")
             self._there("accounts", endpoint["serviceAccountEmail"].replace("{{ params.PROJECT_ID }}", PROJECT))
-            self.state["functions"][name] = {"account": endpoint["serviceAccountEmail"], "variables": variables}
+            if name not in self.state["functions"]:
+                self._bear(name)
+            self.state["functions"][name] = {
+                "account": endpoint["serviceAccountEmail"],
+                "variables": variables,
+                "state": "ACTIVE",
+            }
 
     def _set_triggers(self, names: list[str]) -> None:
         assert self.manifest is not None
