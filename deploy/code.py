@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from deploy.app import CODEBASE
 from deploy.batches import new
+from deploy.cli_grants import remember, take_back
 from deploy.context import Context
 from deploy.project import REGION
 from deploy.queues import unfinished
@@ -12,6 +13,8 @@ from deploy.triggers import remove_silent
 
 IMAGES_KEPT_DAYS = "7"
 NO_CLEANUP = "could not set up cleanup policy"
+# The functions exist then, and the CLI does not try it again; deploy.iam.callers opens them.
+NOT_OPENED = "Unable to set the invoker for the IAM policy"
 
 
 def rules(context: Context) -> None:
@@ -38,34 +41,45 @@ def functions(context: Context) -> None:
     Raises:
         DeployError: A command failed.
     """
+    remember(context)
     remove_silent(context)
     for names in new(context):
         _functions(context, names)
     _functions(context)
     if behind := unfinished(context):
         _functions(context, behind)
+    take_back(context)
 
 
 def _functions(context: Context, names: Iterable[str] = ()) -> None:
     """Deploys the named functions, or all of them."""
     every = "functions" if context.project.app is None else f"functions:{CODEBASE}"
     what = ",".join(f"functions:{CODEBASE}:{name}" for name in names) or every
-    try:
-        _deploy(context, what)
-    except DeployError as error:
-        if NO_CLEANUP not in str(error):
-            raise
-        where = ("--location", REGION, "--days", IMAGES_KEPT_DAYS, "--project", context.project.id)
-        context.tools.firebase("functions:artifacts:setpolicy", *where, "--force")
-        _deploy(context, what)
+    for _ in range(2):  # each of the two problems occurs once
+        try:
+            _deploy(context, what)
+        except DeployError as error:
+            if NO_CLEANUP in str(error):
+                where = ("--location", REGION, "--days", IMAGES_KEPT_DAYS, "--project", context.project.id)
+                context.tools.firebase("functions:artifacts:setpolicy", *where, "--force")
+            elif NOT_OPENED not in str(error):
+                raise
+        else:
+            return
+    _deploy(context, what)
 
 
 def hosting(context: Context) -> None:
-    """Deploys the web app and the routes of the API.
+    """Deploys the web app and the routes of the API, to a new site if the project has none.
+
+    A project to which Firebase was added without Hosting has no site, and the CLI creates one only when it can ask.
 
     Raises:
-        DeployError: The command failed.
+        DeployError: A command failed.
     """
+    project = ("--project", context.project.id)
+    if '"DEFAULT_SITE"' not in context.tools.look("firebase", "hosting:sites:list", "--json", *project).out:
+        context.tools.firebase("hosting:sites:create", context.project.id, *project, "--non-interactive")
     _deploy(context, "hosting")
 
 

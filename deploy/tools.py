@@ -19,6 +19,7 @@ FIREBASE = ROOT / "emulators" / "node_modules" / ".bin" / "firebase"
 PROGRAMS = {"gcloud": "gcloud", "firebase": str(FIREBASE)}
 
 MOMENTS = (5.0, 10.0, 20.0, 30.0, 60.0)  # seconds between tries
+CONTENTION = (15.0,) * 12  # several changes of one database's indexes at a time
 MINUTES = (30.0,) * 24  # for changes that Google says can take ten minutes
 
 # Errors that are temporary after a resource was created, until the change reaches all of Google Cloud.
@@ -37,6 +38,9 @@ NOT_YET = {
     "recently started to use Eventarc": MINUTES,
     # A database's name is reserved for some minutes after the database was deleted.
     "Please retry in": MINUTES,
+    # Many indexes: https://github.com/hashicorp/terraform-provider-google/issues/16664, firebase-tools#1119
+    "underlying data changed": CONTENTION,
+    "too much contention": CONTENTION,
     # Instances that a previous batch of functions started end after some minutes without calls.
     "Quota exceeded for total allowable CPU": MINUTES,
 }
@@ -58,6 +62,8 @@ WHAT_TO_DO = {
     "Max instances must be set to": MORE_CPU,
     "maxScale may not exceed": MORE_CPU,
     "total max instances in your project": MORE_CPU,
+    "is already reserved by another project": "Create a Hosting site with a name of your choice (firebase "
+    "hosting:sites:create), set WEBHOOK_URL to its address followed by /api/v1/bank/webhook, and run this again.",
     # deploy.processes has ended it.
     "firebase did not end within": f"If a function was being created all the time: {MORE_CPU}",
 }

@@ -6,6 +6,7 @@ switched on refuses calls. Commands answer as the tools do: output, error, exit 
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
@@ -52,6 +53,18 @@ class Refused(Exception):
         self.warning = warning
 
 
+COMPUTE = "123456-compute@developer.gserviceaccount.com"
+CLI_GRANTS = ("roles/run.invoker", "roles/eventarc.eventReceiver")
+RESTRICTED = (
+    "FAILED_PRECONDITION: One or more users named in the policy do not belong to a permitted customer, perhaps due to "
+    "an organization policy."
+)
+CONTENTION = (
+    "Request to https://firestore.googleapis.com/v1/projects/p/databases/(default)/collectionGroups/g/fields/f had "
+    "HTTP Error: 409, Please retry, underlying data changed"
+)
+
+
 class NeverEnds(Exception):
     """The Firebase CLI deletes and creates a function again and again; deploy.processes ends it."""
 
@@ -66,6 +79,9 @@ class Cloud:
         name_kept: How often a new database is refused the name of one that was deleted.
         born: When databases and triggers were created, by name; a trigger hears only of a database that is older.
         logged: The events that functions logged.
+        restricted: Whether the organization forbids grants to everyone (domain-restricted sharing).
+        contention: How many deploys of indexes find that others change them.
+        gcloud_version: What gcloud says of itself.
         cpu_quota: The vCPU that functions may use when they start together.
         cpu_taken: How many deploys of functions find that other instances use the quota.
         eventarc_takes: How many deploys of functions find Eventarc's own account without its rights.
@@ -81,6 +97,11 @@ class Cloud:
     eventarc_takes: int = 1
     born: dict[str, int] = field(default_factory=dict)
     logged: set[str] = field(default_factory=set)
+    restricted: bool = False
+    contention: int = 0
+    gcloud_version: Json = field(
+        default_factory=lambda: {"Google Cloud SDK": "528.0.0", "alpha": "2025.06.20", "beta": "2025.06.20"}
+    )
     cpu_quota: float = 10
     cpu_taken: int = 0
     name_kept: int = 0
@@ -100,8 +121,10 @@ class Cloud:
             "apps",
         ):
             self.state.setdefault(kind, {})
-        for kind in ("keys", "bindings", "databases", "schedules", "functions", "queues", "jobs", "deployed", "apps"):
+        for kind in ("keys", "bindings", "databases", "schedules", "functions", "queues", "jobs", "deployed", "sites"):
             self.state.setdefault(kind, {})
+        self.state.setdefault("unchecked", [])  # Cloud Run services that do not check who calls
+        self.state.setdefault("audit", [])
         self.state.setdefault("projects", {PROJECT: {"billing": True, "firebase": False}})
         self.state.setdefault("users", {"gcloud": ["op@example.com"], "firebase": ["op@example.com"]})
 
@@ -168,7 +191,9 @@ class Cloud:
 
     def _bind(self, where: str, role: str, member: str, *, take: bool = False) -> str:
         address = member.partition(":")[2]
-        if not take and member != "allUsers" and address not in self.state["accounts"]:
+        if member == "allUsers" and self.restricted:
+            raise Refused(RESTRICTED)
+        if not take and member != "allUsers" and address not in {*self.state["accounts"], COMPUTE}:
             raise Refused(f"INVALID_ARGUMENT: Service account {address} does not exist.")
         bound = self.state["bindings"].setdefault(where, [])
         pair = [role, member]
@@ -188,6 +213,8 @@ class Cloud:
             if words[:2] == ["auth", "list"]:
                 return ""
             raise Refused("You do not currently have an active account selected.")
+        if words == ["version"]:
+            return self.gcloud_version
         if words[0] in ("auth", "projects", "billing", "services"):
             return getattr(self, f"_{words[0]}")(words[1:], flags)
         if flags.get("project") not in self.state["projects"]:
@@ -207,13 +234,21 @@ class Cloud:
         return str(self._there("projects", words[2])["billing"])
 
     def _projects(self, words: list[str], flags: Json) -> Any:
-        verb, project = words
+        verb, project, *file = words
         self._there("projects", project)
         match verb:
             case "describe":
                 return "123456"
             case "get-iam-policy":
-                return self._policy("project")
+                etag = str(hash(json.dumps([self.state["bindings"].get("project"), self.state["audit"]])))
+                audit = {"auditConfigs": copy.deepcopy(self.state["audit"])} if self.state["audit"] else {}
+                return self._policy("project") | {"etag": etag, "version": 1} | audit
+            case "set-iam-policy":
+                made, now = _file(file[0]), self._projects(["get-iam-policy", project], {})
+                if made["etag"] != now["etag"]:
+                    raise Refused("ABORTED: there were concurrent policy changes")
+                assert made["bindings"] == now["bindings"]
+                return self._change(lambda: self.state.update(audit=made["auditConfigs"]))
             case "add-iam-policy-binding":
                 return self._bind("project", flags["role"], flags["member"])
             case "remove-iam-policy-binding":
@@ -232,7 +267,7 @@ class Cloud:
         _, verb, *name = words
         match verb:
             case "list":
-                return "\n".join(self.state["accounts"])
+                return "\n".join([*self.state["accounts"], COMPUTE])
             case "create":
                 assert 6 <= len(name[0]) <= 30
                 assert len(flags["display-name"]) <= 100
@@ -353,6 +388,12 @@ class Cloud:
             raise Refused(f"Cannot find service [{service}]")
         if verb == "get-iam-policy":
             return self._policy(f"service {service}")
+        if verb == "describe":
+            off = {"run.googleapis.com/invoker-iam-disabled": "true"} if service in self.state["unchecked"] else {}
+            return {"metadata": {"annotations": off}}
+        if verb == "update":
+            assert "no-invoker-iam-check" in flags
+            return self._change(lambda: self.state["unchecked"].append(service))
         return self._bind(f"service {service}", flags["role"], flags["member"])
 
     def _functions(self, _words: list[str], _flags: Json, _stdin: str | None) -> Any:
@@ -471,6 +512,14 @@ class Cloud:
             case "functions:delete":
                 names = [a for a in arguments[1:] if a in self.state["functions"]]
                 return self._change(lambda: self._forget(names))
+            case "hosting:sites:list":
+                sites = [
+                    {"name": f"projects/p/sites/{name}", "type": kind} for name, kind in self.state["sites"].items()
+                ]
+                return {"status": "success", "result": {"sites": sites}}
+            case "hosting:sites:create":
+                kind = "USER_SITE" if self.state["sites"] else "DEFAULT_SITE"
+                return self._make("sites", arguments[1], kind)
             case "hosting:disable":
                 return self._change(lambda: self.state["deployed"].pop("hosting", None))
             case "deploy":
@@ -497,6 +546,9 @@ class Cloud:
         assert what != "functions" or of or len(config["functions"]) == 1  # other codebases must not be deployed
         [codebase] = [one for one in config["functions"] if one.get("codebase") == "bank"]
         variables = (config_path.parent / codebase["configDir"] / f".env.{PROJECT}").read_text(encoding="utf-8")
+        if what == "firestore" and self.contention > 0:
+            self.contention -= 1
+            raise Refused(CONTENTION)
         if what == "functions":
             early = self.eventarc_takes > 0
             self.eventarc_takes -= early
@@ -504,8 +556,10 @@ class Cloud:
             assert self.manifest is not None
             wanted = {name for one in named for name in one} or set(self.manifest())
             self._start(wanted - before.keys())
+            self._grant(wanted, before)
             self._change(lambda: self._put_functions(variables, wanted, without="eventTrigger" if early else None))
-            if new := self.state["functions"].keys() - before.keys():
+            new = self.state["functions"].keys() - before.keys()
+            if new:
                 self._change(lambda: self._open(sorted(new)))
             # The CLI skips unchanged functions, whatever else is missing, unless they are named or the whole codebase
             # is.
@@ -513,6 +567,10 @@ class Cloud:
             if touched := changed | {name for one in named for name in one}:
                 self._change(lambda: self._set_triggers(sorted(touched)))
             warning = EVENTARC if early else ""
+            opened = {name for name in new if "httpsTrigger" in self.manifest()[name]}
+            if opened and self.restricted:
+                functions = "".join(f"\n\tbank:{name}(us-central1)" for name in sorted(opened))
+                raise Refused(f"Unable to set the invoker for the IAM policy on the following functions:{functions}")
             if self.cleanup_policy_needed:
                 why = "Functions successfully deployed but could not set up cleanup policy in location us-central1."
                 raise Refused(why, warning)
@@ -520,6 +578,8 @@ class Cloud:
                 raise Refused("There was an error deploying functions", warning)
             return ""
         if what == "hosting":
+            if "DEFAULT_SITE" not in self.state["sites"].values():
+                raise Refused("Unable to deploy to Hosting as there is no Hosting site.")
             for rule in config["hosting"]["rewrites"]:
                 if isinstance(rule.get("function"), dict):  # a bare name is a function of another codebase
                     self._there("functions", rule["function"]["functionId"])
@@ -534,6 +594,15 @@ class Cloud:
         if sum(self.manifest()[name]["cpu"] for name in new) > self.cpu_quota:
             raise NeverEnds
 
+    def _grant(self, wanted: set[str], before: Json) -> None:
+        """Grant roles in the project, as the CLI does before it creates the first event trigger of a codebase."""
+        assert self.manifest is not None
+        events = {name for name, one in self.manifest().items() if "eventTrigger" in one}
+        bound = self.state["bindings"].setdefault("project", [])
+        new = [[role, f"serviceAccount:{COMPUTE}"] for role in CLI_GRANTS]
+        if events & wanted and not events & before.keys() and any(pair not in bound for pair in new):
+            self._change(lambda: bound.extend(pair for pair in new if pair not in bound))
+
     def _open(self, names: list[str]) -> None:
         """Apply who may call a function: for HTTP functions the CLI sets that on creation only, for others always."""
         assert self.manifest is not None
@@ -541,6 +610,8 @@ class Cloud:
             endpoint = self.manifest()[name]
             account = endpoint["serviceAccountEmail"].replace("{{ params.PROJECT_ID }}", PROJECT)
             member = f"serviceAccount:{account}" if "scheduleTrigger" in endpoint else "allUsers"
+            if member == "allUsers" and self.restricted:
+                continue
             if "scheduleTrigger" in endpoint or "httpsTrigger" in endpoint:
                 where = f"service {name.replace('_', '-')}"
                 self.state["bindings"].setdefault(where, []).append(["roles/run.invoker", member])

@@ -8,8 +8,9 @@ from typing import Any
 import httpx
 
 from deploy.smoke import PROBES
-from tests.deploy.fake_cloud import ACCESS_TOKEN, Cloud
+from tests.deploy.fake_cloud import ACCESS_TOKEN, PROJECT, Cloud
 
+ASKED = httpx.Request("POST", "https://cloudresourcemanager.googleapis.com")
 TRIGGER = "on_notification_created"
 
 
@@ -18,10 +19,12 @@ class Web:
     """Answers as the live system and Firestore do, from the state of the cloud.
 
     Attributes:
+        lacking: The permissions that the operator's account does not have.
         documents: The documents that the deploy wrote and has not deleted.
     """
 
     cloud: Cloud
+    lacking: set[str] = field(default_factory=set)
     documents: set[str] = field(default_factory=set)
 
     def __call__(self, method: str, url: str, **given: Any) -> httpx.Response:
@@ -29,6 +32,13 @@ class Web:
         host, _, path = url.removeprefix("https://").partition("/")
         if host == "firestore.googleapis.com":
             return self._firestore(method, path, **given)
+        if host == "cloudresourcemanager.googleapis.com":
+            assert path == f"v1/projects/{PROJECT}:testIamPermissions"
+            asked = given["json"]["permissions"]
+            assert 0 < len(asked) <= 100
+            return httpx.Response(
+                200, json={"permissions": [one for one in asked if one not in self.lacking]}, request=ASKED
+            )
         if host.endswith(".cloudfunctions.net"):
             return self._function(path)
         for probe in PROBES:
@@ -37,9 +47,9 @@ class Web:
         return httpx.Response(200)
 
     def _function(self, name: str) -> httpx.Response:
-        public = ["roles/run.invoker", "allUsers"] in self.cloud.state["bindings"].get(
-            f"service {name.replace('_', '-')}", []
-        )
+        service = name.replace("_", "-")
+        invokers = self.cloud.state["bindings"].get(f"service {service}", [])
+        public = ["roles/run.invoker", "allUsers"] in invokers or service in self.cloud.state["unchecked"]
         return httpx.Response(200 if public else 403, text="<html>")
 
     def _firestore(self, method: str, path: str, **given: Any) -> httpx.Response:
