@@ -86,7 +86,7 @@ def permissions(context: Context) -> Iterator[str]:
     try:
         held = _held(context, asked)
     except (httpx.HTTPError, DeployError, ValueError) as error:
-        context.say(f"  note: the rights of your account could not be checked ({type(error).__name__})")
+        context.say(f"  note: the rights of your account could not be checked ({str(error) or type(error).__name__})")
         return
     for role, names in needed.items():
         if absent := [name for name in names if name not in held]:
@@ -101,5 +101,6 @@ def _held(context: Context, asked: list[str]) -> set[str]:
         headers={"Authorization": f"Bearer {context.tools.token()}"},
         timeout=60,
     )
-    answer.raise_for_status()
+    if not answer.is_success:
+        raise DeployError(f"{answer.status_code} for testIamPermissions")
     return set(answer.json().get("permissions", []))

@@ -92,7 +92,7 @@ def callers(context: Context) -> None:
 def _open(context: Context, service: tuple[str, ...], grant: tuple[str, ...]) -> None:
     """Lets everyone call a service.
 
-    Where an organization forbids grants to everyone (domain-restricted sharing), Cloud Run is told not to check callers
+    Where an organization forbids grants to everyone (domain-restricted sharing), Cloud Run stops checking callers
     instead: https://cloud.google.com/run/docs/authenticating/public
     """
     tools = context.tools

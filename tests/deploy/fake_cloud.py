@@ -513,10 +513,8 @@ class Cloud:
                 names = [a for a in arguments[1:] if a in self.state["functions"]]
                 return self._change(lambda: self._forget(names))
             case "hosting:sites:list":
-                sites = [
-                    {"name": f"projects/p/sites/{name}", "type": kind} for name, kind in self.state["sites"].items()
-                ]
-                return {"status": "success", "result": {"sites": sites}}
+                sites = self.state["sites"].items()
+                return {"result": {"sites": [{"name": f"projects/p/sites/{one}", "type": kind} for one, kind in sites]}}
             case "hosting:sites:create":
                 kind = "USER_SITE" if self.state["sites"] else "DEFAULT_SITE"
                 return self._make("sites", arguments[1], kind)

@@ -29,7 +29,9 @@ def ended(cloud: Cloud) -> dict[str, Any]:
 
 def comparable(cloud: Cloud) -> dict[str, Any]:
     """The state after a deploy, comparable while the cloud is not changed."""
-    return cloud.state | {"secrets": {name: len(versions) for name, versions in cloud.state["secrets"].items()}}
+    secrets = {name: len(versions) for name, versions in cloud.state["secrets"].items()}
+    bindings = {where: sorted(pairs) for where, pairs in cloud.state["bindings"].items()}
+    return cloud.state | {"secrets": secrets, "bindings": bindings, "unchecked": sorted(cloud.state["unchecked"])}
 
 
 def leaks(cloud: Cloud, said: list[str]) -> list[str]:

@@ -14,7 +14,7 @@ from deploy.steps import deploy
 from deploy.tools import DeployError
 from emulators.setup import ROOT
 from tests.deploy.conftest import Deploy
-from tests.deploy.fake_cloud import PROJECT, Cloud
+from tests.deploy.fake_cloud import PROJECT, Cloud, Refused
 from tests.deploy.fake_web import Web
 from tests.deploy.test_deploy import comparable, ended
 
@@ -44,8 +44,6 @@ def test_site_name_of_another_project_is_explained(
 
     def taken(self: Cloud, arguments: list[str], stdin: str | None) -> Any:
         if arguments[0] == "hosting:sites:create":
-            from tests.deploy.fake_cloud import Refused
-
             raise Refused(f"Invalid name: `{PROJECT}` is already reserved by another project; try something like `x`")
         return real(self, arguments, stdin)
 
@@ -110,7 +108,7 @@ def test_rights_that_cannot_be_asked_for_do_not_stop_the_deploy(
 ) -> None:
     def unknown(method: str, url: str, **given: Any) -> httpx.Response:
         if "cloudresourcemanager" in url:
-            return httpx.Response(403, request=httpx.Request(method, url))
+            return httpx.Response(403)
         return web(method, url, **given)
 
     context = ready()

@@ -24,27 +24,27 @@ def of_compute(cloud: Cloud) -> set[str]:
     return {role for role, member in cloud.state["bindings"]["project"] if member == MEMBER}
 
 
-def interrupted_at_first(cloud: Cloud, ready: Deploy, effect: str) -> None:
-    """Deploy until a change after which the project's policy has an effect, and break off there."""
+def interrupted_after_the_grant(cloud: Cloud, ready: Deploy) -> None:
+    """Interrupt a deploy once the Firebase CLI has granted the roles."""
     real = cloud._grant
 
-    def grant(*given: Any) -> None:
-        real(*given)
+    def grant(wanted: set[str], before: dict[str, Any]) -> None:
+        real(wanted, before)
         if of_compute(cloud) >= set(GRANTED):
             raise KeyboardInterrupt
 
-    setattr(cloud, effect, grant)
+    cloud._grant = grant  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
         deploy(ready())
-    setattr(cloud, effect, real)
+    cloud._grant = real  # type: ignore[method-assign]
 
 
 def test_roles_that_the_firebase_cli_grants_are_taken_back(cloud: Cloud, ready: Deploy) -> None:
     granted: list[set[str]] = []
     real = cloud._grant
 
-    def grant(*given: Any) -> None:
-        real(*given)
+    def grant(wanted: set[str], before: dict[str, Any]) -> None:
+        real(wanted, before)
         granted.append(of_compute(cloud))
 
     cloud._grant = grant  # type: ignore[method-assign]
@@ -67,7 +67,7 @@ def test_roles_that_were_held_before_stay_and_are_named(cloud: Cloud, ready: Dep
 
 
 def test_roles_that_an_interrupted_deploy_left_are_taken_back_by_the_next(cloud: Cloud, ready: Deploy) -> None:
-    interrupted_at_first(cloud, ready, "_grant")
+    interrupted_after_the_grant(cloud, ready)
     assert of_compute(cloud) >= set(GRANTED)
     deploy(ready())
     assert of_compute(cloud) == {BUILDS}
@@ -75,8 +75,8 @@ def test_roles_that_an_interrupted_deploy_left_are_taken_back_by_the_next(cloud:
 
 
 def test_memory_of_an_old_interrupted_deploy_is_not_used(cloud: Cloud, ready: Deploy) -> None:
-    """Somebody may have granted the roles on purpose since."""
-    interrupted_at_first(cloud, ready, "_grant")
+    """An operator may have granted the roles on purpose since."""
+    interrupted_after_the_grant(cloud, ready)
     later = ready()
     now = later.now
     later.now = lambda: now() + 2 * 24 * 3600
