@@ -8,6 +8,7 @@ from typing import Any
 
 from firebase_functions import options
 
+from shared.serving.sizes import INSTANCES
 from shared.serving.worker import prepare_worker
 
 FUNCTIONS = (
@@ -39,7 +40,10 @@ FUNCTIONS = (
 
 # An instance of one vCPU has one worker with four threads (functions-framework): a fifth request would only queue
 # behind requests that wait for Plaid. Memory: see the measurements in docs/performance.md.
-options.set_global_options(region="us-central1", memory=options.MemoryOption.MB_512, concurrency=4, cpu=1)
+# A new project may use 20 vCPU in a region, so the instances of each function are limited (shared/serving/sizes.py).
+options.set_global_options(
+    region="us-central1", memory=options.MemoryOption.MB_512, concurrency=4, cpu=1, max_instances=INSTANCES
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from deploy import first_day
 from deploy.app import COMPUTED
 from deploy.context import Context
 from deploy.project import FOLDER, NEVER, OWN, RUNTIME, SECRETS, Project
@@ -27,12 +28,12 @@ def check(context: Context) -> None:
         DeployError: Some are not met; the message lists them all.
     """
     missing: list[str] = []
-    for one in (files, settings, tools):
+    for one in (files, settings, tools, first_day.gcloud):
         context.say(f"  check: {(one.__doc__ or '').splitlines()[0]}")
         missing += one(context)
-    for one in (cloud,):
+    for one in (cloud, first_day.database_mode, first_day.permissions):
         context.say(f"  check: {(one.__doc__ or '').splitlines()[0]}")
-        if context.tools.dry or not any("gcloud" in why for why in missing):
+        if context.tools.dry or not any("gcloud" in why or "no access" in why for why in missing):
             missing += one(context)
     if missing and not context.tools.dry:
         raise DeployError("\n".join(["Before this can be deployed:", *(f"  - {why}" for why in missing)]))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from deploy import kms, monitoring_setup
+from deploy.batches import existing
 from deploy.context import Context
 from deploy.iam import bindings
 from deploy.project import DATABASE, KEY, KEYRING, OF_DATA, REGION, SECRETS
@@ -55,11 +56,8 @@ def _confirmed(context: Context, warning: str, question: str, confirm: Callable[
 
 def _functions(context: Context) -> None:
     project, tools = context.project, context.tools
-    config = f"firebase.{project.id}.local.json" if tools.dry else str(project.write_config())
-    common = ("--project", project.id, "--config", config, "--force")
-    listed = tools.json("functions", "list", project.flag, "--v2", f"--regions={REGION}") or []
-    there = {one["name"].rsplit("/", 1)[-1] for one in listed}
-    if ours := sorted(context.endpoints if tools.dry else there & context.endpoints.keys()):
+    common = ("--project", project.id, "--config", context.config, "--force")
+    if ours := sorted(context.endpoints if tools.dry else existing(context)):
         tools.firebase("functions:delete", *ours, "--region", REGION, *common)
 
 

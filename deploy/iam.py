@@ -5,9 +5,14 @@ from typing import Any
 from deploy.context import Context
 from deploy.project import KEY, KEYRING, REGION
 from deploy.roles import ACT_AS, INVOKE, QUEUES, RIGHTS
+from deploy.tools import DeployError
 from shared.service_accounts import tasks_caller
 
 Binding = tuple[str, str]  # role, member
+
+EVERYONE = "allUsers"
+UNCHECKED = "run.googleapis.com/invoker-iam-disabled"
+RESTRICTED = ("do not belong to a permitted customer", "iam.allowedPolicyMemberDomains", "iam.managed.allowedPolicy")
 
 
 def accounts(context: Context) -> None:
@@ -72,12 +77,34 @@ def callers(context: Context) -> None:
         name: f"serviceAccount:{project.address(one['serviceAccountEmail'])}"
         for name, one in (context.of_kind("eventTrigger") | context.of_kind("scheduleTrigger")).items()
     }
-    calls = dict.fromkeys(context.of_kind("httpsTrigger"), "allUsers")  # the functions authenticate callers themselves
+    calls = dict.fromkeys(context.of_kind("httpsTrigger"), EVERYONE)  # the functions authenticate callers themselves
     for function, member in (tasks | events | calls).items():
         service = (service_of(function), f"--region={REGION}", project.flag)
-        if (INVOKE, member) not in bindings(tools.json("run", "services", "get-iam-policy", *service)):
-            grant = ("run", "services", "add-iam-policy-binding", *service, f"--member={member}")
+        if (INVOKE, member) in bindings(tools.json("run", "services", "get-iam-policy", *service)):
+            continue
+        grant = ("run", "services", "add-iam-policy-binding", *service, f"--member={member}")
+        if member == EVERYONE:
+            _open(context, service, grant)
+        else:
             tools.gcloud(*grant, f"--role={INVOKE}", "--format=none")
+
+
+def _open(context: Context, service: tuple[str, ...], grant: tuple[str, ...]) -> None:
+    """Lets everyone call a service.
+
+    Where an organization forbids grants to everyone (domain-restricted sharing), Cloud Run stops checking callers
+    instead: https://cloud.google.com/run/docs/authenticating/public
+    """
+    tools = context.tools
+    found = tools.json("run", "services", "describe", *service) or {}
+    if found.get("metadata", {}).get("annotations", {}).get(UNCHECKED) == "true":
+        return
+    try:
+        tools.gcloud(*grant, f"--role={INVOKE}", "--format=none")
+    except DeployError as error:
+        if not any(reason in str(error) for reason in RESTRICTED):
+            raise
+        tools.gcloud("run", "services", "update", *service, "--no-invoker-iam-check", "--format=none")
 
 
 def service_of(function: str) -> str:

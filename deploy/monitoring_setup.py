@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from deploy import key_log
 from deploy.context import Context
 from deploy.tools import ROOT
 
@@ -82,7 +83,7 @@ def _policies(context: Context, channel: str) -> None:
     flag, tools = context.project.flag, context.tools
     listed = tools.json("alpha", "monitoring", "policies", "list", flag) or []
     there = {one["userLabels"][LABEL]: one for one in listed if LABEL in one.get("userLabels", {})}
-    wanted = policies()
+    wanted = policies() | {key_log.ALERT: key_log.alert(context.project)}
     for name, policy in wanted.items():
         labels = {LABEL: name, VERSION: version([policy, channel])}
         found = there.get(name)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from deploy import apis, code, iam, kms, monitoring_setup, queues, smoke, store
+from deploy import apis, cli_grants, code, iam, key_log, kms, monitoring_setup, queues, smoke, store
 from deploy.checks import check
 from deploy.context import Context
 from deploy.secret_values import secrets
@@ -16,8 +16,10 @@ STEPS: tuple[tuple[str, Step], ...] = (
     ("Firebase", apis.firebase),
     ("log-based metrics", monitoring_setup.log_metrics),
     ("service accounts and roles", iam.accounts),
+    ("account that builds functions", cli_grants.build_account),
     ("encryption key", kms.key),
     ("rights on the key", iam.key_rights),
+    ("log of the key's use", key_log.key_log),
     ("secrets", secrets),
     ("database", store.database),
     ("backups", store.backups),

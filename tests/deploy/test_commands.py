@@ -15,8 +15,9 @@ import pytest
 
 from deploy.context import manifest
 from deploy.destroy import destroy
+from deploy.processes import run
 from deploy.steps import deploy
-from deploy.tools import Done, Tools, run
+from deploy.tools import Done, Tools
 from emulators.environment import folder
 from emulators.setup import ROOT
 from tests.deploy.conftest import Deploy
