@@ -14,7 +14,7 @@ from deploy.monitoring_setup import FOLDER, metrics, policies
 from emulators.setup import ROOT
 from shared.contract.log_events import KEY_EVENTS
 from shared.domain.health import Health
-from tests.monitoring.evaluate import Line, fires, matches, points
+from tests.monitoring.evaluate import Line, fires, matches, percentile, points
 
 METRICS = metrics()
 POLICIES = policies()
@@ -79,6 +79,10 @@ def test_metrics_have_kinds_that_cloud_logging_supports(name: str) -> None:
         "a series for each of them"
     )
     matches(metric["filter"], {"severity": "INFO"})  # its filter is valid
+    if "bucketOptions" in metric:
+        bounds = metric["bucketOptions"]["explicitBuckets"]["bounds"]
+        assert bounds == sorted(set(bounds))
+        assert len(bounds) < 200
 
 
 @pytest.mark.parametrize("name", POLICIES)
@@ -111,7 +115,10 @@ def test_an_alert_watches_metrics_that_exist_and_windows_that_cloud_monitoring_a
         assert used
         assert set(used) <= METRICS.keys()
         if "PERCENTILE" in what["aggregations"][0]["crossSeriesReducer"]:
-            assert all("valueExtractor" in METRICS[metric] for metric in used)
+            [metric] = used
+            bounds = METRICS[metric]["bucketOptions"]["explicitBuckets"]["bounds"]
+            assert what["thresholdValue"] in bounds, "inside a bucket, a threshold is compared with an estimate"
+            assert any("_SUM" in str(other) for other in policy["conditions"]), "one slow value must not be enough"
 
 
 @pytest.mark.parametrize("name", sorted(POLICIES.keys() - {"schedule-silent"}))
@@ -125,7 +132,9 @@ def test_the_dashboard_shows_metrics_that_exist() -> None:
     assert shown <= METRICS.keys()
     assert METRICS.keys() - shown <= {
         "bank_sync_duration", "bank_syncs_timed", "bank_tasks", "bank_schedule_runs", "bank_webhooks_refused",
-        "bank_webhooks_missing", "bank_tokens_lost", "bank_misconfigured", "bank_enqueued",
+        "bank_webhooks_missing", "bank_tokens_lost", "bank_misconfigured",
+        "bank_runs_enqueuing", "bank_runs_overdue", "bank_runs_stale", "bank_webhooks_late", "bank_plaid_slow",
+        "bank_tasks_late",
     }, "a metric that is shown nowhere"  # fmt: skip
     tiles = json.loads(text)["mosaicLayout"]["tiles"]
     assert len({(tile["xPos"], tile["yPos"]) for tile in tiles}) == len(tiles)
@@ -142,3 +151,12 @@ def test_evaluation_reads_filters_labels_and_numbers_as_google_does() -> None:
     assert [(p.labels, p.value) for p in points(metric, [line])] == [({"good": "false"}, 1.0)]
     timed = metric | {"valueExtractor": "EXTRACT(jsonPayload.code)"}
     assert points(timed, [line]) == []
+
+
+def test_percentile_is_interpolated_inside_its_bucket() -> None:
+    assert percentile([3] * 10, [0, 2, 4], 50) == 3
+    assert percentile([2.1] * 10, [0, 2, 4], 95) == pytest.approx(3.9)
+    assert percentile([1] * 95 + [9] * 5, [0, 6, 10], 95) == 6
+    assert percentile([1] * 94 + [9] * 6, [0, 6, 10], 95) == pytest.approx(6 + 4 / 6)
+    assert percentile([99], [0, 6, 10], 50) == 10
+    assert percentile([2200] * 2, [1477.9, 2216.8, 3325.3], 95) < 2216.8 < percentile([2220] * 2, [0, 2216.8, 3325], 95)
