@@ -7,7 +7,6 @@ no CPU left for one, the CLI deletes and creates it again without end (firebase-
 from collections.abc import Iterator
 
 from deploy.context import Context
-from deploy.project import REGION
 
 BATCH = 8
 
@@ -18,7 +17,8 @@ def existing(context: Context) -> dict[str, str]:
     Raises:
         DeployError: A command failed.
     """
-    listed = context.tools.json("functions", "list", context.project.flag, "--v2", f"--regions={REGION}") or []
+    here = (context.project.flag, "--v2", f"--regions={context.project.region}")
+    listed = context.tools.json("functions", "list", *here) or []
     there = {one["name"].rsplit("/", 1)[-1]: one.get("state", "ACTIVE") for one in listed}
     return {name: state for name, state in there.items() if name in context.endpoints}
 

@@ -6,7 +6,7 @@ from deploy.app import CODEBASE
 from deploy.batches import new
 from deploy.cli_grants import remember, take_back
 from deploy.context import Context
-from deploy.project import REGION
+from deploy.page import write
 from deploy.queues import unfinished
 from deploy.tools import DeployError
 from deploy.triggers import remove_silent
@@ -60,8 +60,9 @@ def _functions(context: Context, names: Iterable[str] = ()) -> None:
             _deploy(context, what)
         except DeployError as error:
             if NO_CLEANUP in str(error):
-                where = ("--location", REGION, "--days", IMAGES_KEPT_DAYS, "--project", context.project.id)
-                context.tools.firebase("functions:artifacts:setpolicy", *where, "--force")
+                where = ("--location", context.project.region, "--project", context.project.id)
+                keep = ("--days", IMAGES_KEPT_DAYS, "--force")
+                context.tools.firebase("functions:artifacts:setpolicy", *where, *keep)
             elif NOT_OPENED not in str(error):
                 raise
         else:
@@ -80,6 +81,8 @@ def hosting(context: Context) -> None:
     project = ("--project", context.project.id)
     if '"DEFAULT_SITE"' not in context.tools.look("firebase", "hosting:sites:list", "--json", *project).out:
         context.tools.firebase("hosting:sites:create", context.project.id, *project, "--non-interactive")
+    if context.project.app is None and not context.tools.dry:
+        write(context.project)
     _deploy(context, "hosting")
 
 

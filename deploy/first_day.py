@@ -34,12 +34,13 @@ ALWAYS = {
     "roles/monitoring.editor": ("monitoring.alertPolicies.update",),
     "roles/viewer": ("logging.logEntries.list",),
 }  # fmt: skip
+KEYS = "roles/cloudkms.admin"
 # What the first deploy needs besides, to create what later ones find.
 FIRST = {
     "roles/resourcemanager.projectIamAdmin": ("resourcemanager.projects.setIamPolicy",),
     "roles/serviceusage.serviceUsageAdmin": ("serviceusage.services.enable",),
     "roles/iam.serviceAccountAdmin": ("iam.serviceAccounts.create", "iam.serviceAccounts.setIamPolicy"),
-    "roles/cloudkms.admin": (
+    KEYS: (
         "cloudkms.cryptoKeys.create", "cloudkms.cryptoKeys.setIamPolicy", "cloudkms.keyRings.create",
     ),
     "roles/secretmanager.admin": ("secretmanager.secrets.create", "secretmanager.versions.add"),
@@ -79,6 +80,8 @@ def permissions(context: Context) -> Iterator[str]:
     tools, project = context.tools, context.project
     accounts = tools.look("gcloud", "iam", "service-accounts", "list", project.flag, "--format=value(email)")
     needed = ALWAYS | (FIRST if tasks_caller(project.id) not in accounts.out.split() else {})
+    if project.key.project != project.id:
+        needed.pop(KEYS, None)
     asked = sorted(one for names in needed.values() for one in names)
     if tools.dry:
         context.say(f"  look: whether your account has {', '.join(asked)}")

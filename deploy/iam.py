@@ -3,7 +3,6 @@
 from typing import Any
 
 from deploy.context import Context
-from deploy.project import KEY, KEYRING, REGION
 from deploy.roles import ACT_AS, INVOKE, QUEUES, RIGHTS
 from deploy.tools import DeployError
 from shared.service_accounts import tasks_caller
@@ -51,12 +50,13 @@ def key_rights(context: Context) -> None:
         DeployError: A command failed.
     """
     project, tools = context.project, context.tools
-    place = (f"--keyring={KEYRING}", f"--location={REGION}", project.flag)
-    held = bindings(tools.json("kms", "keys", "get-iam-policy", KEY, *place))
+    key = project.key
+    place = (f"--keyring={key.ring}", *key.place)
+    held = bindings(tools.json("kms", "keys", "get-iam-policy", key.name, *place))
     for account, rights in RIGHTS.items():
         member = f"serviceAccount:{project.address(account)}"
         if rights.key is not None and (rights.key, member) not in held:
-            grant = ("kms", "keys", "add-iam-policy-binding", KEY, *place, f"--member={member}")
+            grant = ("kms", "keys", "add-iam-policy-binding", key.name, *place, f"--member={member}")
             tools.gcloud(*grant, f"--role={rights.key}", "--format=none")
 
 
@@ -79,7 +79,7 @@ def callers(context: Context) -> None:
     }
     calls = dict.fromkeys(context.of_kind("httpsTrigger"), EVERYONE)  # the functions authenticate callers themselves
     for function, member in (tasks | events | calls).items():
-        service = (service_of(function), f"--region={REGION}", project.flag)
+        service = (service_of(function), f"--region={project.region}", project.flag)
         if (INVOKE, member) in bindings(tools.json("run", "services", "get-iam-policy", *service)):
             continue
         grant = ("run", "services", "add-iam-policy-binding", *service, f"--member={member}")

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from deploy.context import Context
-from deploy.project import KEY, KEYRING, Project
+from deploy.project import Project
 from deploy.roles import RIGHTS
 from deploy.tools import ROOT
 
@@ -23,6 +23,9 @@ def key_log(context: Context) -> None:
         DeployError: A command failed.
     """
     project, tools = context.project, context.tools
+    if project.key.project != project.id:
+        context.say(f"  note: have the uses of {project.key} logged in its own project, and watched there")
+        return
     policy = tools.json("projects", "get-iam-policy", project.id) or {}
     configs = policy.setdefault("auditConfigs", [])
     if not any(set(KINDS) <= _kinds(one) for one in configs if one["service"] in (SERVICE, "allServices")):
@@ -41,6 +44,11 @@ def key_log(context: Context) -> None:
             file.unlink(missing_ok=True)
 
 
+def alerts(project: Project) -> dict[str, dict[str, Any]]:
+    """The alert policy by name; none for a key of another project, whose use is logged there."""
+    return {ALERT: alert(project)} if project.key.project == project.id else {}
+
+
 def alert(project: Project) -> dict[str, Any]:
     """The alert policy. It reads the audit log itself: https://cloud.google.com/logging/docs/alerting/log-based-alerts"""
     accounts = sorted(account.partition("@")[0] for account, rights in RIGHTS.items() if rights.key is not None)
@@ -49,7 +57,7 @@ def alert(project: Project) -> dict[str, Any]:
         f'logName="projects/{project.id}/logs/cloudaudit.googleapis.com%2Fdata_access"',
         f'protoPayload.serviceName="{SERVICE}"',
         'protoPayload.methodName=~"(Encrypt|Decrypt)$"',
-        f'protoPayload.resourceName=~"/keyRings/{KEYRING}/cryptoKeys/{KEY}(/|$)"',
+        f'protoPayload.resourceName=~"/keyRings/{project.key.ring}/cryptoKeys/{project.key.name}(/|$)"',
         f'protoPayload.authenticationInfo.principalEmail!~"{known}"',
     )
     return {

@@ -12,7 +12,6 @@ import httpx
 
 from deploy.context import Context
 from deploy.event_probe import event_arrives
-from deploy.project import REGION
 from deploy.queues import job_of
 from deploy.strangers import probes
 from deploy.tools import DeployError
@@ -57,8 +56,8 @@ def smoke(context: Context) -> None:
     failed = [why for look in looks if (why := _in_time(context, look, until)) is not None]
     began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(context.now()))
     for function in RUNS:
-        place = (f"--location={REGION}", context.project.flag)
-        context.tools.gcloud("scheduler", "jobs", "run", job_of(function), *place)
+        place = (f"--location={context.project.region}", context.project.flag)
+        context.tools.gcloud("scheduler", "jobs", "run", job_of(context, function), *place)
     logged = partial(_is_logged, context, began=began)
     if (why := event_arrives(context, logged=logged, pause=PAUSE_SECONDS)) is not None:
         failed.append(why)

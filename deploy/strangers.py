@@ -6,7 +6,6 @@ from functools import partial
 import httpx
 
 from deploy.context import Context
-from deploy.project import REGION
 
 CLOSED = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)  # Cloud Run's answers to callers without the right
 
@@ -14,7 +13,9 @@ CLOSED = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)  # Cloud Run's answer
 def probes(context: Context) -> Iterator[Callable[[], str | None]]:
     """One check for each function that has no HTTP trigger; it returns the problem, if there is one."""
     for name in context.endpoints.keys() - context.of_kind("httpsTrigger").keys():
-        yield partial(_refused, context, f"https://{REGION}-{context.project.id}.cloudfunctions.net/{name}")
+        yield partial(
+            _refused, context, f"https://{context.project.region}-{context.project.id}.cloudfunctions.net/{name}"
+        )
 
 
 def _refused(context: Context, url: str) -> str | None:

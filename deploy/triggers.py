@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from deploy.context import Context
-from deploy.project import DATABASE, REGION
+from deploy.project import DATABASE
 
 FIRESTORE_EVENTS = "google.cloud.firestore."
 
@@ -23,8 +23,8 @@ def remove_silent(context: Context) -> None:
     Raises:
         DeployError: A command failed.
     """
-    silent = list(_silent(context))
-    ours = sorted(name for region, name in silent if region == REGION and name in context.endpoints)
+    silent, here = list(_silent(context)), context.project.region
+    ours = sorted(name for region, name in silent if region == here and name in context.endpoints)
     for region, name in silent:
         if name not in ours:
             context.say(
@@ -34,7 +34,7 @@ def remove_silent(context: Context) -> None:
     if ours:
         context.say("  note: the database was created again after its triggers, which therefore receive no events")
         project = ("--project", context.project.id, "--config", context.config)
-        context.tools.firebase("functions:delete", *ours, "--region", REGION, *project, "--force")
+        context.tools.firebase("functions:delete", *ours, "--region", here, *project, "--force")
 
 
 def _silent(context: Context) -> Iterator[tuple[str, str]]:

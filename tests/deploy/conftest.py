@@ -21,6 +21,8 @@ ENVIRONMENT = """\
 PLAID_ENV=production
 PLAID_CLIENT_ID='a client'
 DEPLOY_ALERT_EMAIL=on-call@example.com
+CORS_ORIGINS=https://app.example.com
+APP_CHECK=1
 """
 
 
@@ -44,7 +46,8 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     page = tmp_path / "hosted" / "index.html"
     page.parent.mkdir()
     page.touch()
-    monkeypatch.setattr("deploy.checks.hosted", lambda: page.parent)
+    (page.parent / "config.json").write_text('{"region": "us-central1", "oauth_redirect": false}', encoding="utf-8")
+    monkeypatch.setattr("deploy.page.built", lambda: page.parent)
     yield path
     shutil.rmtree(WORK, ignore_errors=True)
     (ROOT / f"firebase.{PROJECT}.local.json").unlink(missing_ok=True)

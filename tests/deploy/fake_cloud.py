@@ -28,6 +28,10 @@ SERVICE_OF = {
     "tasks": "cloudtasks", "scheduler": "cloudscheduler", "logging": "logging", "functions": "cloudfunctions",
     "eventarc": "eventarc", "monitoring": "monitoring", "alpha": "monitoring", "beta": "monitoring",
 }  # fmt: skip
+REGIONS = ("us-central1", "us-east1", "europe-west1", "europe-west3", "asia-east1")
+LOCATIONS = {"kms": (*REGIONS, "us", "europe"), "firestore": (*REGIONS, "nam5", "eur3")}
+BILLING_ACCOUNT = "billingAccounts/0A1B2C-3D4E5F-6A7B8C"
+NO_BUDGETS = "PERMISSION_DENIED: The caller does not have permission"
 
 NO_METRIC = (  # https://github.com/hashicorp/terraform-provider-google/issues/11102
     '(gcloud.alpha.monitoring.policies.create) NOT_FOUND: Cannot find metric(s) that match type = "logging.googleapis.'
@@ -85,6 +89,8 @@ class Cloud:
         cpu_quota: The vCPU that functions may use when they start together.
         cpu_taken: How many deploys of functions find that other instances use the quota.
         eventarc_takes: How many deploys of functions find Eventarc's own account without its rights.
+        not_offered: Services that Google does not offer in a region.
+        sees_budgets: Whether the operator has rights on the billing account.
     """
 
     state: Json = field(default_factory=dict)
@@ -104,6 +110,8 @@ class Cloud:
     )
     cpu_quota: float = 10
     cpu_taken: int = 0
+    not_offered: set[tuple[str, str]] = field(default_factory=set)
+    sees_budgets: bool = True
     name_kept: int = 0
     unseen: dict[str, int] = field(default_factory=dict)
     manifest: Callable[[], Json] | None = None
@@ -119,12 +127,14 @@ class Cloud:
             "dashboards",
             "channels",
             "apps",
+            "budgets",
         ):
             self.state.setdefault(kind, {})
         for kind in ("keys", "bindings", "databases", "schedules", "functions", "queues", "jobs", "deployed", "sites"):
             self.state.setdefault(kind, {})
         self.state.setdefault("unchecked", [])  # Cloud Run services that do not check who calls
         self.state.setdefault("audit", [])
+        self.state.setdefault("region", "us-central1")  # of the functions
         self.state.setdefault("projects", {PROJECT: {"billing": True, "firebase": False}})
         self.state.setdefault("users", {"gcloud": ["op@example.com"], "firebase": ["op@example.com"]})
 
@@ -222,6 +232,8 @@ class Cloud:
         service = f"{SERVICE_OF[words[0]]}.googleapis.com"
         if service not in self.state["services"]:
             raise Refused(f"PERMISSION_DENIED: {service} has been turned off")
+        if words[1] in ("regions", "locations"):
+            return self._locations(words[0], words[1:])
         group = words[0] if words[0] not in ("alpha", "beta") else "monitoring"
         return getattr(self, f"_{group}")(words[1 if words[0] == group else 2 :], flags, stdin)
 
@@ -230,8 +242,37 @@ class Cloud:
             return f"{ACCESS_TOKEN}\n"
         return "\n".join(self.state["users"]["gcloud"])
 
-    def _billing(self, words: list[str], _flags: Json) -> str:
-        return str(self._there("projects", words[2])["billing"])
+    def _billing(self, words: list[str], flags: Json) -> Any:
+        if words[0] == "projects":
+            enabled = self._there("projects", words[2])["billing"]
+            return str(enabled) if "Enabled" in flags["format"] else BILLING_ACCOUNT if enabled else ""
+        assert flags["billing-project"] == PROJECT
+        if not self.sees_budgets:
+            raise Refused(NO_BUDGETS)
+        match words[1:]:
+            case ["list"]:
+                assert f"billingAccounts/{flags['billing-account']}" == BILLING_ACCOUNT
+                return list(self.state["budgets"].values())
+            case ["create"]:
+                assert flags["filter-projects"] == f"projects/{PROJECT}"
+                name = f"{BILLING_ACCOUNT}/budgets/{len(self.state['budgets']) + 1}"
+                sent = flags.get("notifications-rule-monitoring-notification-channels", "")
+                made = {"name": name, "displayName": flags["display-name"], "channels": sent.split(",")}
+                for channel in filter(None, made["channels"]):
+                    assert self._there("channels", channel)["type"] == "email"
+                amount = {"specifiedAmount": {"currencyCode": "EUR", "units": flags["budget-amount"]}}
+                return self._make("budgets", name, made | {"amount": amount})
+            case ["update", name]:
+                amount = self._there("budgets", name)["amount"]["specifiedAmount"]
+                return self._change(lambda: amount.update(units=flags["budget-amount"]))
+            case ["delete", name]:
+                return self._drop("budgets", name)
+        raise Refused(f"unknown: {words}")
+
+    def _locations(self, group: str, words: list[str]) -> Any:
+        assert words[1:] == ["list"]
+        there = [one for one in LOCATIONS.get(group, REGIONS) if (group, one) not in self.not_offered]
+        return [{"name": f"projects/{PROJECT}/locations/{one}", "locationId": one} for one in there]
 
     def _projects(self, words: list[str], flags: Json) -> Any:
         verb, project, *file = words
@@ -284,12 +325,16 @@ class Cloud:
         raise Refused(f"unknown: {words}")
 
     def _kms(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
-        root = f"projects/{PROJECT}/locations/{flags['location']}/keyRings"
+        place = f"projects/{flags['project']}/locations/{flags['location']}"
+        root = f"{place}/keyRings"
+        if flags["location"] not in LOCATIONS["kms"]:
+            raise Refused(f"NOT_FOUND: The request concerns location {flags['location']}")
         match words:
             case ["keyrings", "list"]:
-                return "\n".join(f"{root}/{name}" for name in self.state["rings"])
+                return "\n".join(f"{root}/{name}" for name, where in self.state["rings"].items() if where == place)
             case ["keyrings", "create", name]:
-                return self._make("rings", name, True)
+                assert flags["project"] == PROJECT
+                return self._make("rings", name, place)
             case ["keys", "versions", "list"]:
                 versions = self._there("keys", flags["key"])["versions"]
                 return [{"name": f"…/cryptoKeyVersions/{n}", "state": s} for n, s in versions.items()]
@@ -301,7 +346,8 @@ class Cloud:
                 key = self._there("keys", flags["key"])
                 number = str(len(key["versions"]) + 1)
                 return self._change(lambda: (key["versions"].update({number: "ENABLED"}), key.update(primary=number)))
-        self._there("rings", flags["keyring"])
+        if self._there("rings", flags["keyring"]) != place:
+            raise Refused(f"NOT_FOUND: {root}/{flags['keyring']}")
         match words:
             case ["keys", "list"]:
                 return [
@@ -313,6 +359,7 @@ class Cloud:
                     for name, key in self.state["keys"].items()
                 ]
             case ["keys", "create", name]:
+                assert flags["project"] == PROJECT
                 assert flags["purpose"] == "encryption"
                 key = {"rotation": flags["rotation-period"], "versions": {"1": "ENABLED"}, "primary": "1"}
                 return self._make("keys", name, key)
@@ -357,6 +404,7 @@ class Cloud:
             case ["databases", "list"]:
                 return [one | {"createTime": self._time(name)} for name, one in self.state["databases"].items()]
             case ["databases", "create"]:
+                assert flags["location"] in LOCATIONS["firestore"]
                 if self.name_kept > 0:
                     self.name_kept -= 1
                     raise Refused(NAME_KEPT.format(name))
@@ -384,6 +432,7 @@ class Cloud:
 
     def _run(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
         _, verb, service = words
+        self._is_here(flags["region"])
         if service not in {name.replace("_", "-") for name in self.state["functions"]}:
             raise Refused(f"Cannot find service [{service}]")
         if verb == "get-iam-policy":
@@ -396,20 +445,31 @@ class Cloud:
             return self._change(lambda: self.state["unchecked"].append(service))
         return self._bind(f"service {service}", flags["role"], flags["member"])
 
-    def _functions(self, _words: list[str], _flags: Json, _stdin: str | None) -> Any:
+    def _is_here(self, region: str) -> None:
+        if region != self.state["region"]:
+            raise Refused(f"NOT_FOUND: nothing is in {region}; the functions are in {self.state['region']}")
+
+    def _functions(self, _words: list[str], flags: Json, _stdin: str | None) -> Any:
         assert self.manifest is not None
         listed = []
+        region = self.state["region"]
         for name, one in self.state["functions"].items():
-            place = "projects/p/locations/us-central1"
-            listed.append({"name": f"{place}/functions/{name}", "state": one["state"]})
+            if flags.get("regions", region) != region:
+                continue
+            labels = {"firebase-functions-codebase": one.get("codebase", "bank")}
+            listed.append({"name": f"projects/p/locations/{region}/functions/{name}", "state": one["state"]})
+            listed[-1]["labels"] = labels
             if "eventTrigger" in (endpoint := one.get("endpoint") or self.manifest().get(name, {})):
                 filters = endpoint["eventTrigger"]["eventFilters"]
                 listed[-1]["eventTrigger"] = {
                     "eventType": endpoint["eventTrigger"]["eventType"],
                     "eventFilters": [{"attribute": key, "value": value} for key, value in filters.items()],
-                    "trigger": f"projects/p/locations/nam5/triggers/{name.replace('_', '-')}-123456",
+                    "trigger": f"projects/p/locations/{self._database()}/triggers/{name.replace('_', '-')}-123456",
                 }
         return listed
+
+    def _database(self) -> str:
+        return str(self.state["databases"]["(default)"]["locationId"])
 
     def _time(self, name: str) -> str:
         """In Google's format, with nanoseconds."""
@@ -425,6 +485,8 @@ class Cloud:
         ]
 
     def _tasks(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
+        if self.state["functions"]:
+            self._is_here(flags["location"])
         if words == ["queues", "list"]:
             return [{"name": f"projects/p/queues/{name}", **queue} for name, queue in self.state["queues"].items()]
         rates = {
@@ -434,7 +496,9 @@ class Cloud:
         queue = self._there("queues", words[2])
         return self._change(lambda: queue["rateLimits"].update(rates))
 
-    def _scheduler(self, words: list[str], _flags: Json, _stdin: str | None) -> Any:
+    def _scheduler(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
+        if self.state["functions"]:
+            self._is_here(flags["location"])
         if words == ["jobs", "list"]:
             return [{"name": f"projects/p/jobs/{name}", **job} for name, job in self.state["jobs"].items()]
         self._there("jobs", words[2])  # running a job does not change the project
@@ -508,8 +572,10 @@ class Cloud:
                     raise Refused("not a Firebase project")
                 return self._make("apps", arguments[2], True)
             case "functions:artifacts:setpolicy":
+                self._is_here(arguments[arguments.index("--location") + 1])
                 return self._change(lambda: setattr(self, "cleanup_policy_needed", False))
             case "functions:delete":
+                self._is_here(arguments[arguments.index("--region") + 1])
                 names = [a for a in arguments[1:] if a in self.state["functions"]]
                 return self._change(lambda: self._forget(names))
             case "hosting:sites:list":
@@ -529,7 +595,7 @@ class Cloud:
             for kind in ("functions", "queues"):
                 self.state[kind].pop(name, None)
             self.state["bindings"].pop(f"service {name.replace('_', '-')}", None)
-            self.state["jobs"].pop(f"firebase-schedule-{name}-us-central1", None)
+            self.state["jobs"].pop(f"firebase-schedule-{name}-{self.state['region']}", None)
 
     def _deploy(self, what: str, arguments: list[str]) -> str:
         assert "--non-interactive" in arguments
@@ -548,6 +614,9 @@ class Cloud:
             self.contention -= 1
             raise Refused(CONTENTION)
         if what == "functions":
+            [region] = re.findall(r'^DEPLOY_REGION="?([a-z0-9-]+)"?$', variables, re.MULTILINE) or ["us-central1"]
+            assert not self.state["functions"] or region == self.state["region"]  # the CLI would ask to delete them
+            self.state["region"] = region
             early = self.eventarc_takes > 0
             self.eventarc_takes -= early
             before = dict(self.state["functions"])
@@ -567,10 +636,11 @@ class Cloud:
             warning = EVENTARC if early else ""
             opened = {name for name in new if "httpsTrigger" in self.manifest()[name]}
             if opened and self.restricted:
-                functions = "".join(f"\n\tbank:{name}(us-central1)" for name in sorted(opened))
+                functions = "".join(f"\n\tbank:{name}({self.state['region']})" for name in sorted(opened))
                 raise Refused(f"Unable to set the invoker for the IAM policy on the following functions:{functions}")
             if self.cleanup_policy_needed:
-                why = "Functions successfully deployed but could not set up cleanup policy in location us-central1."
+                where = self.state["region"]
+                why = f"Functions successfully deployed but could not set up cleanup policy in location {where}."
                 raise Refused(why, warning)
             if early:
                 raise Refused("There was an error deploying functions", warning)
@@ -581,6 +651,10 @@ class Cloud:
             for rule in config["hosting"]["rewrites"]:
                 if isinstance(rule.get("function"), dict):  # a bare name is a function of another codebase
                     self._there("functions", rule["function"]["functionId"])
+                    self._is_here(rule["function"]["region"])
+            if config_path.name.endswith(".local.json"):
+                page = config_path.parent / config["hosting"]["public"] / "config.json"
+                self._is_here(json.loads(page.read_text(encoding="utf-8"))["region"])
         return self._change(lambda: self.state["deployed"].__setitem__(what, variables))
 
     def _start(self, new: set[str]) -> None:
@@ -639,7 +713,7 @@ class Cloud:
                 rates = dict(endpoint["taskQueueTrigger"]["rateLimits"])
                 self.state["queues"].setdefault(name, {"state": "RUNNING"})["rateLimits"] = rates
             if "scheduleTrigger" in endpoint:
-                self.state["jobs"][f"firebase-schedule-{name}-us-central1"] = {"state": "ENABLED"}
+                self.state["jobs"][f"firebase-schedule-{name}-{self.state['region']}"] = {"state": "ENABLED"}
 
 
 def _file(path: str) -> Json:

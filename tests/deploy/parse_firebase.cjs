@@ -3,6 +3,7 @@
 //   node parse_firebase.cjs manifest < manifest.json   prints the functions as it would deploy them
 //   node parse_firebase.cjs validate < manifest.json   prints why it would refuse them, if it would
 //   node parse_firebase.cjs variables < where.json     prints the variables that it would give them
+//   node parse_firebase.cjs discover < where.json      starts main.py as a deploy does, prints the functions' regions
 const path = require("path");
 const tools = path.join(__dirname, "../../emulators/node_modules/firebase-tools");
 const input = JSON.parse(require("fs").readFileSync(0, "utf8"));
@@ -50,7 +51,16 @@ function variables({ project, folder }) {
   return loadUserEnvs({ functionsSource: root, projectDir: root, configDir: folder, projectId: project });
 }
 
-Promise.resolve({ commands, manifest, validate, variables }[process.argv[2]](input)).then(
-  (answer) => process.stdout.write(JSON.stringify(answer), () => process.exit(0)),
+async function discover({ project, folder }) {
+  const root = path.join(__dirname, "../..");
+  const { loadCodebases } = require(path.join(tools, "lib/deploy/functions/prepare.js"));
+  const codebases = [{ source: ".", codebase: "bank", runtime: "python313", configDir: folder }];
+  const options = { projectId: project, config: { path: (one) => path.resolve(root, one), projectDir: root } };
+  const { bank } = await loadCodebases(codebases, options, { projectId: project }, {});
+  return [...new Set(Object.values(bank.endpoints).flatMap((one) => one.region))];
+}
+
+Promise.resolve({ commands, manifest, validate, variables, discover }[process.argv[2]](input)).then(
+  (answer) => process.stdout.write(`\n${JSON.stringify(answer)}`, () => process.exit(0)),
   (error) => { console.error(error); process.exit(1); },
 );

@@ -16,7 +16,7 @@ from tests.deploy.fake_cloud import PROJECT, Cloud
 from tests.deploy.test_commands import by_firebase
 
 GIVEN = ["--source", "bank", "--project", PROJECT]
-KEY = f"projects/{PROJECT}/locations/us-central1/keyRings/bank/cryptoKeys/access-tokens"
+KEY = f"projects/{PROJECT}/locations/us/keyRings/bank/cryptoKeys/access-tokens"
 
 
 @pytest.fixture
@@ -100,6 +100,6 @@ def test_missing_settings_are_reported_before_anything_is_changed(app: Path, clo
     with pytest.raises(DeployError, match="to write TASKS_CALLER"):
         deploy(ready(app=app))
     settings(app).write_text(whole.replace(KEY, KEY.replace(PROJECT, "a-test-project")), encoding="utf-8")
-    with pytest.raises(DeployError, match="to another project"):
+    with pytest.raises(DeployError, match="belongs to the backend of a-test-project"):
         deploy(ready(app=app))
     assert cloud.changes == 0

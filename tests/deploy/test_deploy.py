@@ -59,10 +59,10 @@ def test_one_deploy_creates_everything(cloud: Cloud, ready: Deploy, said: list[s
     assert state["queues"]["synctransactions"]["rateLimits"]["maxConcurrentDispatches"] == 40
     assert len(state["jobs"]) == 2
     variables = state["functions"]["synctransactions"]["variables"].splitlines()
-    assert f'VAULT_KEY="projects/{PROJECT}/locations/us-central1/keyRings/bank/cryptoKeys/access-tokens"' in variables
+    assert f'VAULT_KEY="projects/{PROJECT}/locations/us/keyRings/bank/cryptoKeys/access-tokens"' in variables
     assert f'WEBHOOK_URL="https://{PROJECT}.web.app/api/v1/bank/webhook"' in variables
     assert 'PLAID_CLIENT_ID="a client"' in variables
-    assert not any("DEPLOY_" in line for line in variables)
+    assert [line for line in variables if "DEPLOY_" in line] == ['DEPLOY_REGION="us-central1"']
     assert f"webhook               https://{PROJECT}.web.app/api/v1/bank/webhook" in "\n".join(said)
     assert leaks(cloud, said) == []
 

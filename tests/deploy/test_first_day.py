@@ -61,7 +61,8 @@ def test_indexes_that_others_change_meanwhile_are_deployed_again(cloud: Cloud, r
 
 def test_database_in_datastore_mode_is_refused(cloud: Cloud, ready: Deploy) -> None:
     cloud.state["services"]["firestore.googleapis.com"] = True
-    cloud._make("databases", "(default)", {"name": "projects/p/databases/(default)", "type": "DATASTORE_MODE"})
+    database = {"name": "projects/p/databases/(default)", "type": "DATASTORE_MODE", "locationId": "nam5"}
+    cloud._make("databases", "(default)", database)
     before = cloud.changes
     with pytest.raises(DeployError, match="is in Datastore mode") as refused:
         deploy(ready())

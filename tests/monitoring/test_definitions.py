@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from deploy import key_log
 from deploy.monitoring_setup import FOLDER, metrics, policies
+from deploy.project import Project
 from emulators.setup import ROOT
 from shared.contract.log_events import KEY_EVENTS
 from shared.domain.health import Health
@@ -160,3 +162,24 @@ def test_percentile_is_interpolated_inside_its_bucket() -> None:
     assert percentile([1] * 94 + [9] * 6, [0, 6, 10], 95) == pytest.approx(6 + 4 / 6)
     assert percentile([99], [0, 6, 10], 50) == 10
     assert percentile([2200] * 2, [1477.9, 2216.8, 3325.3], 95) < 2216.8 < percentile([2220] * 2, [0, 2216.8, 3325], 95)
+
+
+def test_costs_of_alerts_in_the_document_follow_from_the_policies() -> None:
+    """Each condition returns one series, because none groups by a label: $0.10 and a series every 30 seconds."""
+    wanted = [*POLICIES.values(), key_log.alert(Project(id="a-project", variables={}))]
+    conditions = [one for policy in wanted for one in policy["conditions"]]
+    queries = [one for one in conditions if "conditionMatchedLog" not in one]
+    grouped = [part.get("groupByFields") for one in queries for part in _aggregations(one)]
+    assert grouped
+    assert not any(grouped)
+    series = len(queries) * 30 * 24 * 3600 // 30
+    document = " ".join((ROOT / "docs" / "performance.md").read_text(encoding="utf-8").split())
+    assert (
+        f"The {len(wanted)} alerts have {len(conditions)} conditions, of which {len(queries)} return one series every "
+        f"30 seconds: ${len(conditions) * 0.10:.2f} and ${series / 1e6 * 0.35:.2f}"
+    ) in document
+
+
+def _aggregations(condition: dict[str, Any]) -> list[dict[str, Any]]:
+    [kind] = [name for name in condition if name.startswith("condition")]
+    return list(condition[kind]["aggregations"])
