@@ -122,7 +122,7 @@ def _waits(context: Context, logged: Callable[[], bool]) -> bool:
 def for_plaid(context: Context) -> str:
     """The remaining manual steps, with the addresses for Plaid's dashboard."""
     project = context.project
-    production = project.variables.get("PLAID_ENV") == "production"
+    production, mail = project.variables.get("PLAID_ENV") == "production", project.alert_email
     lines = [
         "Enter at Plaid (https://dashboard.plaid.com/developers/api):",
         f"  webhook               {project.webhook_url}",
@@ -131,7 +131,7 @@ def for_plaid(context: Context) -> str:
         f"  sign-in method        https://console.firebase.google.com/project/{project.id}/authentication/providers",
         f"  the web app           link it to the site if {project.host}/__/firebase/init.json has no apiKey:",
         f"                        https://console.firebase.google.com/project/{project.id}/settings/general",
-        f"  alerts                confirm the email address {project.alert_email}",
+        f"  alerts                {f'confirm the email address {mail}' if mail else 'send a test to each channel'}",
         f"  the dashboard         https://console.cloud.google.com/monitoring/dashboards?project={project.id}",
     ]
     if not production:

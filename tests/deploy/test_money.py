@@ -150,7 +150,9 @@ def test_alerts_are_sent_to_the_given_channels_as_well(
     assert budget["channels"] == [email]  # a budget accepts no other kinds
 
 
-def test_channels_can_replace_the_alert_address(cloud: Cloud, ready: Deploy, environment: Path) -> None:
+def test_channels_can_replace_the_alert_address(
+    cloud: Cloud, ready: Deploy, environment: Path, said: list[str]
+) -> None:
     cloud.state["channels"][PAGER] = {"name": PAGER, "type": "pagerduty", "displayName": "Pager"}
     cloud.state["services"]["monitoring.googleapis.com"] = True
     say(environment, "DEPLOY_ALERT_EMAIL", None)
@@ -158,6 +160,7 @@ def test_channels_can_replace_the_alert_address(cloud: Cloud, ready: Deploy, env
     deploy(ready())
     assert {tuple(one["notificationChannels"]) for one in cloud.state["policies"].values()} == {(PAGER,)}
     assert list(cloud.state["channels"]) == [PAGER]
+    assert "alerts                send a test to each channel" in said[-1]
 
 
 def test_changed_channels_change_every_policy(cloud: Cloud, ready: Deploy, environment: Path) -> None:
