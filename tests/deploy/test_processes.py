@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,15 @@ def test_command_that_does_not_end_is_ended_and_its_output_kept(script: Path) ->
     assert "firebase did not end within" in done.err
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A process that a shell started in the background ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_interrupted_command_does_not_keep_running(script: Path, tmp_path: Path) -> None:
     """The command reads its input, interrupts this process, as Ctrl-C does, and would continue."""
     pid = tmp_path / "pid"
