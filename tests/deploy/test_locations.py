@@ -196,15 +196,15 @@ def test_european_backend_of_an_earlier_version_keeps_running_where_it_is(
     "lines",
     [
         "DEPLOY_KEY_LOCATION=us\n",
-        f"VAULT_KEY=projects/{PROJECT}/locations/us/keyRings/bank/cryptoKeys/access-tokens\n",
-        f"VAULT_KEY=projects/{PROJECT}/locations/us/keyRings/new/cryptoKeys/tokens\n",
+        "VAULT_KEY=projects/(project)/locations/us/keyRings/bank/cryptoKeys/access-tokens\n",
+        "VAULT_KEY=projects/(project)/locations/us/keyRings/new/cryptoKeys/tokens\n",
     ],
 )
 def test_settings_that_name_another_key_than_the_existing_one_are_refused(
     cloud: Cloud, ready: Deploy, environment: Path, lines: str
 ) -> None:
     ring_in(cloud, "us-central1")
-    add(environment, lines)
+    add(environment, lines.replace("(project)", PROJECT))
     with pytest.raises(DeployError, match="cannot be moved: set VAULT_KEY to this name") as refused:
         deploy(ready())
     assert f"projects/{PROJECT}/locations/us-central1/keyRings/bank/cryptoKeys/access-tokens" in str(refused.value)
