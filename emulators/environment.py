@@ -107,7 +107,7 @@ def stack_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
         "PLAID_BASE_URL": plaid.base_url,
         "PLAID_ENV": plaid.environment,
         "WEBHOOK_URL": plaid.webhook_url or "",
-        "REGION": REGION,  # other tools use a variable of this name too
+        "DEPLOY_REGION": REGION,  # whatever the shell has
         "BANK_LOG_LEVEL": os.environ.get("BANK_LOG_LEVEL", "INFO"),
         **secrets(plaid),
     }
@@ -131,7 +131,7 @@ def operator_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
         "PLAID_BASE_URL": plaid.base_url,
         "PLAID_ENV": plaid.environment,
         "WEBHOOK_URL": plaid.webhook_url or "",
-        "REGION": REGION,
+        "DEPLOY_REGION": REGION,
         **secrets(plaid),
     }
 
