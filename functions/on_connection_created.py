@@ -9,12 +9,15 @@ from shared.domain.errors import ServiceError, Unavailable
 from shared.log import log
 from shared.serving import linking_container
 from shared.serving.guards import event_handler
+from shared.serving.sizes import SMALL_CPU
 
 if TYPE_CHECKING:
     from google.cloud import firestore
 
 
 @firestore_fn.on_document_created(
+    cpu=SMALL_CPU,
+    concurrency=1,
     service_account=service_accounts.CREATED,
     document="bank_connections/{connection_id}",
     secrets=["PLAID_SECRET"],

@@ -8,9 +8,12 @@ from shared import service_accounts
 from shared.domain.push import PushMessage
 from shared.serving import health_container
 from shared.serving.guards import task_handler
+from shared.serving.sizes import SMALL_CPU
 
 
 @tasks_fn.on_task_dispatched(
+    cpu=SMALL_CPU,
+    concurrency=1,
     service_account=service_accounts.PUSH,
     timeout_sec=300,
     # A push is sent at most once: a repeated delivery is harmless.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from types import SimpleNamespace
@@ -25,7 +26,7 @@ from emulators.plaid import signing, wire
 from emulators.plaid.app import Plaid, Received
 from emulators.plaid.clock import Clock
 from emulators.plaid.errors import CATALOGUE, PlaidError
-from emulators.plaid.items import Item
+from emulators.plaid.items import Item, Readiness
 from emulators.plaid.settings import Settings
 from emulators.plaid.synclog import CursorFormat, Row
 from emulators.plaid.webhooks import RETRY_AFTER, Delivery, Webhooks
@@ -185,8 +186,14 @@ class PlaidSide:
 
         item = self.world.items.get(about or "")
         ids = (item.item_id, item.institution.institution_id) if item is not None else ()
+
+        def broken(name: str, fault: Fault) -> Exception:
+            if "access_token" in sent and item is None and _is_users(fault.error, path):
+                fault = replace(fault, error="INVALID_ACCESS_TOKEN")  # Plaid looks up the token before the login
+            return self._broken(name, fault)
+
         try:
-            answer = self.boundary.call(f"plaid.{path}", effect, broken=self._broken, about=ids)
+            answer = self.boundary.call(f"plaid.{path}", effect, broken=broken, about=ids)
         except _Half:
             return SimpleNamespace(data=b'{"accounts": [], "item": {"item_id": "')
         if answer.status_code != 200:
@@ -246,6 +253,8 @@ class PlaidSide:
 
     def truth(self, item: Item) -> bytes:
         """The item's transactions as Plaid would send them: a JSON list."""
+        if item.readiness is Readiness.NOT_READY:  # whatever an account that was shared meanwhile has brought
+            return b"[]"
         return b"[" + b",".join(row.body for row in item.log.current()) + b"]"
 
     def newest_rows(self, item: Item, count: int = 40) -> list[Row]:
@@ -273,6 +282,10 @@ def is_operators(code: str, path: str) -> bool:
     """Whether an operator must hear of it: it is no fault of a user or a bank. Wrong keys make tokens unknown, too."""
     understood = meaning(code, path)
     return understood.error_class is ErrorClass.CONFIGURATION or understood.kind is ErrorKind.UNKNOWN_TOKEN
+
+
+def _is_users(code: str | None, path: str) -> bool:
+    return code in CATALOGUE and meaning(code, path).error_class is ErrorClass.USER
 
 
 class _Half(Exception):
