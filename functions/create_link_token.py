@@ -11,7 +11,7 @@ from shared.serving.declared_errors import PLAID_ERRORS
 from shared.serving.guards import authenticated_endpoint
 from shared.serving.http import Reply, Route, StrictInput
 from shared.serving.rate_limits import limited
-from shared.usecases.linking.create_link_token import LinkOptions
+from shared.usecases.linking.link_options import LinkOptions
 
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 ROUTE = Route(

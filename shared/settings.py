@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from shared.domain.ceilings import LiveBalanceCeilings, RefreshCeilings
 from shared.domain.link import OPTIONAL_PRODUCTS, PRODUCTS, LinkProducts, usable_language
+from shared.domain.market import COUNTRIES
 from shared.domain.products.kinds import PLAID_PRODUCT, ProductKind
 from shared.emulators_only import LOCAL_PROJECT_PREFIX as LOCAL_PROJECT_PREFIX
 from shared.emulators_only import check_emulators
@@ -98,6 +99,13 @@ class Settings(BaseModel):
     def _can_be_optional(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if unknown := sorted({*value} - OPTIONAL_PRODUCTS):
             raise ValueError(f"{', '.join(unknown)}: use only {', '.join(sorted(OPTIONAL_PRODUCTS))}")
+        return tuple(dict.fromkeys(value))
+
+    @field_validator("country_codes", mode="after")
+    @classmethod
+    def _link_works_there(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not COUNTRIES.issuperset(value):
+            raise ValueError(f"use only {', '.join(sorted(COUNTRIES))}, and at least one")
         return tuple(dict.fromkeys(value))
 
     @field_validator("sync_products", mode="after")

@@ -35,7 +35,8 @@ def may_connect() -> "MayConnect":
 
 def create_link_token() -> "CreateLinkToken":
     """Creates link tokens."""
-    from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults
+    from shared.usecases.linking.create_link_token import CreateLinkToken
+    from shared.usecases.linking.link_options import LinkDefaults
     from shared.webhook_address import webhook_address
 
     settings = container.settings()
@@ -55,6 +56,7 @@ def create_link_token() -> "CreateLinkToken":
         vault=container.vault(),
         connections=container.connections(),
         credentials=container.credentials(),
+        institutions=container.institutions(),
         product_consents=container.product_consents(),
         profiles=container.profiles(),
         links=container.links(),

@@ -100,6 +100,7 @@ class World:
         self.queue = FakeQueue(self.calls)
         self.paused = FakePauses()
         self.links = FakeLinks(self.calls)
+        self.institutions = FakeInstitutions(self.calls)
         self.product_consents = FakeProductConsents(self.calls)
         self.cap = ConnectionCap(most=50, connections=self.store, links=self.links, clock=self.clock)
         self.budgets = FakeBudgets(self.calls)
@@ -287,6 +288,7 @@ class World:
         return PlanProducts(
             kinds=self.kinds,
             connections=self.store,
+            institutions=self.institutions,
             syncs=self.store,
             products=self.products,
             tasks=self.queue,

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from shared.domain.errors import BankError, ErrorKind, ProviderError
 from shared.domain.institution import InstitutionInfo
-from shared.domain.link import COUNTRIES
+from shared.domain.market import COUNTRIES
 from shared.log import log
 from shared.ports import Clock, Institutions, Plaid, Version
 

@@ -13,7 +13,8 @@ from pydantic import SecretStr
 
 from shared.adapters.plaid.client import PlaidClient
 from shared.domain.errors import ProviderError
-from shared.domain.link import CONSENT_PRODUCTS, COUNTRIES, LANGUAGES, OPTIONAL_PRODUCTS, PRODUCTS
+from shared.domain.link import CONSENT_PRODUCTS, LANGUAGES, OPTIONAL_PRODUCTS, PRODUCTS
+from shared.domain.market import COUNTRIES_OF, PRODUCT_MARKETS
 from shared.domain.secret import Secret
 from shared.ports import LinkRequest
 from shared.settings import Settings
@@ -130,12 +131,12 @@ def test_hosted_link(sim: Sim, sent: list[Any]) -> None:
 
 
 def test_every_accepted_option_is_accepted_by_plaid(sim: Sim) -> None:
-    for product in sorted(PRODUCTS):
-        bank(sim).create_link_token(request(products=(product,)))
+    for market, countries in COUNTRIES_OF.items():
+        for product in sorted(PRODUCTS):
+            if market in PRODUCT_MARKETS[product]:
+                bank(sim).create_link_token(request(products=(product,), country_codes=tuple(countries)))
     for language in sorted(LANGUAGES):
-        bank(sim).create_link_token(
-            request(products=("transactions",), language=language, country_codes=tuple(COUNTRIES))
-        )
+        bank(sim).create_link_token(request(products=("transactions",), language=language))
     token = Secret(sim.link().access_token)
     bank(sim).create_link_token(request(access_token=token, consent_products=tuple(CONSENT_PRODUCTS)))
 
