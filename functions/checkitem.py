@@ -5,12 +5,13 @@ from firebase_functions import https_fn, options, tasks_fn
 from shared import service_accounts
 from shared.serving import container, linking_container, sync_container
 from shared.serving.guards import task_handler
+from shared.settings import PLAID_SECRETS
 from shared.usecases.enqueue import BALANCES
 
 
 @tasks_fn.on_task_dispatched(
     service_account=service_accounts.WORKER,
-    secrets=["PLAID_SECRET"],
+    secrets=PLAID_SECRETS,
     timeout_sec=120,
     retry_config=options.RetryConfig(max_attempts=5, min_backoff_seconds=30, max_backoff_seconds=3600, max_doublings=5),
     # Each item is read twice a day. The limit leaves room in Plaid's rate limits for calls that users make meanwhile.

@@ -5,11 +5,12 @@ from firebase_functions import scheduler_fn
 from shared import service_accounts
 from shared.serving import audit_container, container, items_container, linking_container, tokens_container
 from shared.serving.guards import event_handler, run_steps
+from shared.settings import PLAID_SECRETS
 
 
 @scheduler_fn.on_schedule(
     schedule="30 4 * * *",  # a cron expression, so that Cloud Scheduler sends the time that it fires for
-    secrets=["PLAID_SECRET", "AUDIT_KEYSET"],
+    secrets=[*PLAID_SECRETS, "AUDIT_KEYSET"],
     timeout_sec=540,
     service_account=service_accounts.SCHEDULE,
 )

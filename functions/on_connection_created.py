@@ -9,6 +9,7 @@ from shared.domain.errors import ServiceError, Unavailable
 from shared.log import log
 from shared.serving import linking_container
 from shared.serving.guards import event_handler
+from shared.settings import PLAID_SECRETS
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 @firestore_fn.on_document_created(
     service_account=service_accounts.CREATED,
     document="bank_connections/{connection_id}",
-    secrets=["PLAID_SECRET"],
+    secrets=PLAID_SECRETS,
     timeout_sec=120,
 )
 @event_handler

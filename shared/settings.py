@@ -11,8 +11,12 @@ from shared.domain.ceilings import LiveBalanceCeilings, RefreshCeilings
 from shared.domain.link import OPTIONAL_PRODUCTS, PRODUCTS, LinkProducts, usable_language
 from shared.domain.market import COUNTRIES
 from shared.domain.products.kinds import PLAID_PRODUCT, ProductKind
+from shared.domain.region import KeyPairs, Region
 from shared.emulators_only import LOCAL_PROJECT_PREFIX as LOCAL_PROJECT_PREFIX
 from shared.emulators_only import check_emulators
+
+PLAID_SECRETS = ["PLAID_SECRET", "PLAID_EU_SECRET"]
+"""The secrets of every function that calls Plaid. Both must exist, even if only the first pair of keys is used."""
 
 
 class Settings(BaseModel):
@@ -27,6 +31,8 @@ class Settings(BaseModel):
     plaid_base_url: str | None = None  # instead of Plaid's host for plaid_env
     plaid_client_id: str = ""
     plaid_secret: SecretStr = SecretStr("")
+    plaid_eu_client_id: str = ""  # unset: the first pair of keys serves all countries
+    plaid_eu_secret: SecretStr = SecretStr("")
     tasks_caller: str | None = None  # the account of Cloud Tasks; unset: the one that the deploy creates
     webhook_url: str | None = None  # where Plaid sends webhooks; unset: only the scheduler syncs
     vault_key: str | None = Field(
@@ -135,6 +141,20 @@ class Settings(BaseModel):
                 "OPTIONAL_PRODUCTS"
             )
         return self
+
+    @property
+    def key_pairs(self) -> KeyPairs:
+        """The pairs of Plaid's keys. The client id alone decides: not every function has the secrets."""
+        return KeyPairs(has_eu=bool(self.plaid_eu_client_id))
+
+    @property
+    def plaid_keys(self) -> dict[Region, tuple[str, SecretStr]]:
+        """The client id and secret of each region that has keys."""
+        pairs = {
+            Region.US: (self.plaid_client_id, self.plaid_secret),
+            Region.EU: (self.plaid_eu_client_id, self.plaid_eu_secret),
+        }
+        return {region: pairs[region] for region in self.key_pairs.regions}
 
     @property
     def is_local(self) -> bool:

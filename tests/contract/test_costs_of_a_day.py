@@ -19,7 +19,7 @@ from benchmarks.meter import Metered, metered
 from emulators.setup import ROOT
 from emulators.stack import Stack
 from shared.adapters.firestore import commit
-from shared.adapters.plaid.webhook_signature import UNKNOWN_PER_MINUTE
+from shared.adapters.plaid.webhook_key_cache import UNKNOWN_PER_MINUTE
 from shared.domain.errors import BankError
 from shared.domain.link import LinkProducts
 from shared.domain.removal import RemovalReason

@@ -135,6 +135,17 @@ def test_money_in_a_currency_without_an_iso_code_keeps_every_digit(library: Libr
     assert library("money.ts", f"money('12', {of}, 'en')") == "12.00 BTC"
 
 
+@pytest.mark.parametrize(
+    ("amount", "language", "shown"),
+    [("125450.5", "en", "125,450.5p"), ("-3", "en", "-3p"), ("1234.56", "es", "1234,56p")],
+)
+def test_pence_do_not_look_like_pounds(library: Library, amount: str, language: str, shown: str) -> None:
+    for code in ("GBX", "GBp"):
+        of = json.dumps({"iso_currency_code": None, "unofficial_currency_code": code})
+        assert library("money.ts", f"money('{amount}', {of}, '{language}')") == shown
+        assert library("money.ts", f"wholeMoney('{amount}', {of}, '{language}')") == shown
+
+
 def test_the_scale_of_a_chart_has_no_decimals(library: Library) -> None:
     for currency, shown in (("USD", "$1,235"), ("KWD", "KWD 1,235")):
         of = json.dumps({"iso_currency_code": currency, "unofficial_currency_code": None})

@@ -10,8 +10,8 @@ from shared.domain.audit import Actor
 from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.credentials import may_be_our_keys, unless_our_keys
 from shared.domain.errors import ErrorClass, ProviderError, ServiceError
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.progress import ErrorSummary, SyncStatus
-from shared.domain.secret import Secret
 from shared.domain.status import StatusEvent
 from shared.domain.sync_state import SyncState
 from shared.domain.webhook import Webhook
@@ -27,6 +27,7 @@ from shared.usecases.items.status_decisions import (
     from_update_mode,
     from_webhook,
     missed_webhook,
+    with_metadata,
 )
 from shared.usecases.linking.follow_institution import institution_change, report_change
 from shared.usecases.mark_duplicates import settle_after_commit
@@ -125,7 +126,7 @@ class ItemStatusRefresh:
             facts = self._read_item(connection)
             if facts is None:
                 return StatusDecision()
-            decision = self._confirmed(connection, decide(connection, facts))
+            decision = with_metadata(self._confirmed(connection, decide(connection, facts)), facts)
             return replace(decision, moved=institution_change(connection, facts))
 
         return self._commit(connection_id, ask, actor=actor, handled=handled)
@@ -233,7 +234,7 @@ class ItemStatusRefresh:
     def _tokens(self) -> AccessTokens:
         return AccessTokens(credentials=self.credentials, vault=self.vault)
 
-    def _ask_for_data(self, token: Secret) -> None:
+    def _ask_for_data(self, token: PlaidToken) -> None:
         self.plaid.accounts(token)
         self.plaid.check_transactions(token)
 

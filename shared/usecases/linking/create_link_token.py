@@ -22,8 +22,8 @@ from shared.domain.market import (
     market_of,
     within_one_market,
 )
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.products.kinds import PLAID_PRODUCT, ProductKind
-from shared.domain.secret import Secret
 from shared.ports import (
     Clock,
     Connections,
@@ -86,7 +86,8 @@ class CreateLinkToken:
         now = self.clock.now()
         updates = options.connection_id is not None
         hosted = made.hosted_link_url is not None and not updates
-        session = LinkSession(app_user_id, _moment(made.expiration) or now + LINK_TOKEN_LIVES, hosted, updates)
+        usable_until = _moment(made.expiration) or now + LINK_TOKEN_LIVES
+        session = LinkSession(app_user_id, usable_until, hosted, updates, request.region)
         self.links.remember(made.link_token, session, now=now)
         return made
 
@@ -96,12 +97,15 @@ class CreateLinkToken:
         if options.connection_id is None:
             self.cap.refuse_new_bank(app_user_id)
         profile = self.profiles.find(app_user_id)
+        countries = _unique(options.country_codes) or within_one_market(
+            usable_countries(profile.country_codes) or defaults.country_codes
+        )
         request = LinkRequest(
             app_user_id=app_user_id,
             # Users write their settings themselves: a language or country that Link does not support counts as not set.
             language=options.language or usable_language(profile.language) or defaults.language,
-            country_codes=_unique(options.country_codes)
-            or within_one_market(usable_countries(profile.country_codes) or defaults.country_codes),
+            country_codes=countries,
+            region=defaults.key_pairs.of_link(countries),
             redirect_uri=options.redirect_uri,
             android_package_name=options.android_package_name,
             hosted=defaults.hosted,
@@ -119,7 +123,8 @@ class CreateLinkToken:
         """
         if connection.status is ItemStatus.ERROR:
             raise _relink(connection.connection_id)
-        request = replace(request, country_codes=self._countries_of(connection, wished=request.country_codes))
+        countries = self._countries_of(connection, wished=request.country_codes)
+        request = replace(request, country_codes=countries, region=connection.region)
         market, needed = _market(request), remedy(connection)
         check_market_has(options.products or (), market)
         lacking = (one for one in self._lacking_consent(connection.connection_id) if has_product(market, one))
@@ -132,11 +137,17 @@ class CreateLinkToken:
     def _countries_of(self, connection: BankConnection, *, wished: tuple[str, ...]) -> tuple[str, ...]:
         """The countries of the connection's bank; of a bank in several markets, those where the user is.
 
-        The wished ones count only while the cache does not know the bank.
+        While the cache does not know the bank, the wished ones count, if the connection's key pair may serve them.
         """
         bank = self.institutions.find(connection.institution_id) if connection.institution_id is not None else None
         known = bank.country_codes if bank is not None else ()
-        return within_one_market(known, preferred=market_of(wished)) or wished
+        pairs, enabled = self.defaults.key_pairs, self.defaults.country_codes
+        return (
+            within_one_market(known, preferred=market_of(wished))
+            or pairs.countries(connection.region, wished=wished)
+            or within_one_market(pairs.countries(connection.region, wished=enabled))
+            or within_one_market(pairs.countries(connection.region))
+        )
 
     def _lacking_consent(self, connection_id: str) -> tuple[str, ...]:
         """The products of Plaid whose sync waits for consent; reads nothing if the backend syncs none."""
@@ -150,7 +161,7 @@ class CreateLinkToken:
         if connection_id is None:
             return self.plaid.create_link_token(request)
 
-        def update(token: Secret) -> LinkToken:
+        def update(token: PlaidToken) -> LinkToken:
             return self.plaid.create_link_token(replace(request, access_token=token))
 
         made = AccessTokens(credentials=self.credentials, vault=self.vault).call(connection_id, update)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from shared.domain.link import LinkProducts, check_language, check_products, check_return
 from shared.domain.market import check_one_market
 from shared.domain.products.kinds import ProductKind
+from shared.domain.region import KeyPairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class LinkDefaults:
     `plain_http`: redirect URIs may use http, as in the Sandbox. `hosted`: Plaid shows Link on its own page.
     `allowed_products`: the products that an app may request, since Plaid can bill each of them; products that the
     backend itself needs are always allowed. `synced`: the kinds of data that the backend reads besides transactions.
+    `key_pairs`: of a new bank, the countries decide which pair is used.
     """
 
     language: str
@@ -55,3 +57,4 @@ class LinkDefaults:
     completion_redirect_uri: str | None = None
     allowed_products: frozenset[str] = frozenset()
     synced: tuple[ProductKind, ...] = ()
+    key_pairs: KeyPairs = KeyPairs()  # noqa: RUF009 (frozen)

@@ -34,9 +34,12 @@ export const inCurrency = (code: string | null): Currencies =>
 const officialCurrency = (of: Currencies) =>
   of.iso_currency_code && /^[A-Z]{3}$/.test(of.iso_currency_code) ? of.iso_currency_code : null;
 
+/** Prices in pence: a hundredth of a pound, which is no currency of its own and must not look like pounds. */
+const PENCE = new Set(["GBX", "GBp"]);
+
 /**
  * An amount for display: an ISO currency is rounded to its own decimals (two for USD, none for JPY). Other currencies,
- * such as cryptocurrencies, have no such rule and keep every digit.
+ * such as cryptocurrencies, have no such rule and keep every digit, as do pence ("125,450.5p").
  */
 export function money(amount: string, of: Currencies, language: string): string {
   // Intl formats a decimal string exactly, without converting it to a double.
@@ -44,7 +47,9 @@ export function money(amount: string, of: Currencies, language: string): string 
   const official = officialCurrency(of);
   if (official) return format(language, official).format(exact);
   const digits = amount.split(".")[1]?.replace(/0+$/, "").length ?? 0;
-  return `${format(language, null, Math.min(Math.max(digits, 2), 20)).format(exact)} ${currencyOf(of)}`.trim();
+  const code = currencyOf(of);
+  if (PENCE.has(code)) return `${format(language, null, Math.min(digits, 20)).format(exact)}p`;
+  return `${format(language, null, Math.min(Math.max(digits, 2), 20)).format(exact)} ${code}`.trim();
 }
 
 /** An amount without decimals, for the scale of a chart; a currency without an ISO code keeps its digits. */
