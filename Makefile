@@ -78,7 +78,7 @@ audit: setup-web ## list what is deployed (.local/sbom), and known vulnerabiliti
 		$(INSIDE) npm --prefix web audit --audit=true --omit dev; exit $$((found || $$?))
 
 soak: setup-tests ## run the long test campaigns in full
-	@SOAK=1 $(PYTEST) tests/soak tests/functions/test_fuzz.py tests/usecases/test_any_history.py \
+	@SOAK=1 $(PYTEST) tests/soak tests/functions/test_fuzz.py \
 		tests/web/test_large_history.py tests/web/test_screens.py --timeout 7200 \
 		--ignore tests/soak/test_restore.py
 	@SOAK=1 $(PYTEST) tests/soak/test_restore.py --timeout 600

@@ -51,19 +51,25 @@ def pause(given: argparse.Namespace) -> str:
 
 
 def resume(given: argparse.Namespace) -> str:
-    """End a pause. The schedule starts the syncs that are due within 15 minutes."""
+    """End a pause, and list those that remain. The schedule starts the syncs that are due within 15 minutes."""
     write_down(given)
     ended = sync_container.sync_pauses().resume(given.institution)
     what = given.institution or "everything"
-    return f"{what} is resumed" if ended else f"{what} was not paused"
+    said = f"{what} is resumed" if ended else f"{what} was not paused"
+    return "\n".join([said, *_pauses()])
 
 
 def pauses(_: argparse.Namespace) -> str:
     """List the pauses."""
-    now, _version = container.paused().load()
+    lines = _pauses()
+    return "\n".join([*lines, f"{len(lines)} paused"])
+
+
+def _pauses() -> list[str]:
+    now, _ = container.paused().load()
     found = ([("everything", now.everything)] if now.everything else []) + sorted(now.institutions.items())
-    lines = [f"{what}  since {p.since:%Y-%m-%dT%H:%M:%SZ}  by {p.by}  {p.reason}".rstrip() for what, p in found]
-    return "\n".join([*map(printable, lines), f"{len(lines)} paused"])
+    lines = (f"{what}  since {p.since:%Y-%m-%dT%H:%M:%SZ}  by {p.by}  {p.reason}".rstrip() for what, p in found)
+    return [printable(line) for line in lines]
 
 
 def erase(given: argparse.Namespace) -> str:

@@ -231,7 +231,7 @@ class FakeItem:
     def remove(self, *ids: str) -> None:
         self.log += [("removed", i, None) for i in ids]
 
-    def spoil(self, *ids: str, account_id: str = "checking", unusable: str = "amount") -> None:
+    def spoil(self, *ids: str, account_id: str | None = "checking", unusable: str = "amount") -> None:
         """Send a row, new or known, without one of its required fields."""
         known = {i for kind, i, _ in self.log if kind == "added"}
         for i in ids:

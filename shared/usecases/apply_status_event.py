@@ -124,7 +124,7 @@ class StatusEvents:
             after = after.model_copy(update={"updated_at": fields["updated_at"]})
         moved = (before.status, before.action, before.error_code) != (after.status, after.action, after.error_code)
         audit = (self._entry(before, after, event, actor, error),) if moved else ()
-        removal = self._revocation(after) if event is StatusEvent.REVOKED and moved else None
+        removal = self._revocation(before) if event is StatusEvent.REVOKED and moved else None
         return StatusChange(
             connection=after,
             fields=fields,
@@ -260,10 +260,13 @@ class StatusEvents:
     def _language(self, app_user_id: str) -> str | None:
         return usable_language(self.profiles.find(app_user_id).language)
 
-    def _revocation(self, after: BankConnection) -> Removal:
-        """The removal of the data; the connection's document stays, to show the reason."""
-        token = self.connections.credentials(after.connection_id)
-        return Removal.of(after, token=token, reason=RemovalReason.REVOKED, now=self.clock.now(), trace=trace.carried())
+    def _revocation(self, before: BankConnection) -> Removal:
+        """The removal of the data; the connection's document stays, to show the reason.
+
+        It is made of the connection before the event, which knows whether its token was lost.
+        """
+        token, now = self.connections.credentials(before.connection_id), self.clock.now()
+        return Removal.of(before, token=token, reason=RemovalReason.REVOKED, now=now, trace=trace.carried())
 
 
 def report(writes: Iterable[Write]) -> None:

@@ -27,7 +27,7 @@ from emulators.plaid import signing, wire
 from emulators.plaid.app import Plaid, Received
 from emulators.plaid.clock import Clock
 from emulators.plaid.errors import CATALOGUE, PlaidError
-from emulators.plaid.items import Item
+from emulators.plaid.items import Item, Readiness
 from emulators.plaid.settings import EU, US, Settings
 from emulators.plaid.synclog import CursorFormat, Row
 from emulators.plaid.transactions import with_original_description
@@ -208,8 +208,14 @@ class PlaidSide:
         if item is not None and keys != KEYS[item.team]:
             self.misdirected.append((path, item.item_id))
         ids = (item.item_id, item.institution.institution_id) if item is not None else ()
+
+        def broken(name: str, fault: Fault) -> Exception:
+            if "access_token" in sent and item is None and _is_users(fault.error, path):
+                fault = replace(fault, error="INVALID_ACCESS_TOKEN")  # Plaid looks up the token before the login
+            return self._broken(name, fault)
+
         try:
-            answer = self.boundary.call(f"plaid.{path}", effect, broken=self._broken, about=ids)
+            answer = self.boundary.call(f"plaid.{path}", effect, broken=broken, about=ids)
         except _Half:
             return SimpleNamespace(data=b'{"accounts": [], "item": {"item_id": "')
         if answer.status_code != 200:
@@ -269,6 +275,8 @@ class PlaidSide:
 
     def truth(self, item: Item) -> bytes:
         """The item's transactions as Plaid would send them: a JSON list."""
+        if item.readiness is Readiness.NOT_READY:  # whatever an account that was shared meanwhile has brought
+            return b"[]"
         return b"[" + b",".join(map(with_original_description, item.log.current())) + b"]"
 
     def newest_rows(self, item: Item, count: int = 40) -> list[Row]:
@@ -296,6 +304,10 @@ def is_operators(code: str, path: str) -> bool:
     """Whether an operator must hear of it: it is no fault of a user or a bank. Wrong keys make tokens unknown, too."""
     understood = meaning(code, path)
     return understood.error_class is ErrorClass.CONFIGURATION or understood.kind is ErrorKind.UNKNOWN_TOKEN
+
+
+def _is_users(code: str | None, path: str) -> bool:
+    return code in CATALOGUE and meaning(code, path).error_class is ErrorClass.USER
 
 
 class _Half(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from dataclasses import dataclass
 
@@ -51,6 +52,7 @@ class Result:
 
 def run(scenario: Scenario, *, keep_log: bool = False) -> Result:
     """Runs a scenario from its beginning to the last quiet time."""
+    gc.collect()  # worlds are cycles, and too large to wait for their turn
     random.seed(scenario.seed)
     world = World(scenario, keep_log=keep_log)
     happened = 0

@@ -89,6 +89,7 @@ class World:
         self.asked_removals: dict[str, str] = {}  # item: why it may be removed
         self.endless_until: dict[str, int] = {}  # item: until when its pages have no end, in virtual microseconds
         self.unreported_updates: set[str] = set()  # items whose update mode no app has reported
+        self.unknown_balances: set[str] = set()  # accounts whose bank sent no balance at some time
         self.dead_items: dict[str, str] = {}  # item: why no login repairs it
 
     # -- Time --------------------------------------------------------------------------------------------------------

@@ -212,10 +212,12 @@ def _account_selection(market: Market, options: LinkOptions, connection: BankCon
     Source: https://plaid.com/docs/link/update-mode/
 
     Raises:
-        InvalidArgument: The app requests it where Plaid does not offer it, and no problem requires it.
+        InvalidArgument: The app requests it where Plaid does not offer it, and no problem requires it: for such a bank,
+            or together with such countries.
     """
     can_select = market is Market.NORTH_AMERICA
-    if options.account_selection and not can_select and not needed:
+    named = market_of(options.country_codes or ())
+    if options.account_selection and not needed and {market, named or market} != {Market.NORTH_AMERICA}:
         raise InvalidArgument(
             f"account_selection: works for banks in {', '.join(sorted(COUNTRIES_OF[Market.NORTH_AMERICA]))} only; "
             "link the bank again",

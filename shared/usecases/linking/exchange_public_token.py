@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.domain.errors import ErrorKind, NotStorable, PermissionDenied, ProviderError
+from shared.domain.errors import AlreadyExists, ErrorKind, NotStorable, PermissionDenied, ProviderError
 from shared.domain.exchange import ANSWER_KEPT
 from shared.domain.item import ItemHeld
 from shared.domain.overlap import LinkedAccount
@@ -157,8 +157,8 @@ class ExchangePublicToken:
                     return siblings
                 if linked.replaces is not None:
                     siblings.refuse_hinted_replacement(linked.accounts, linked.replaces)
-                if not linked.allow_duplicate and not self._may_be_update_mode(linked, app_user_id):
-                    siblings.refuse_overlap(linked.accounts, replaces=linked.replaces)
+                if not linked.allow_duplicate:
+                    self._refuse_overlap(siblings, linked, app_user_id)
             known = siblings.owned.holdings.values() if siblings else None
             self.cap.refuse_exchange(app_user_id, known=known)
         except Exception:  # Plaid was not called: the intent must not look like a lost token
@@ -166,9 +166,16 @@ class ExchangePublicToken:
             raise
         return siblings
 
-    def _may_be_update_mode(self, linked: LinkedItem, app_user_id: str) -> bool:
-        """Whether metadata without account ids may describe an existing item of the user: then the exchange decides."""
-        return any(one.account_id is None for one in linked.accounts) and self.cap.may_be_updating(app_user_id)
+    def _refuse_overlap(self, siblings: Siblings, linked: LinkedItem, app_user_id: str) -> None:
+        """Refuses accounts that are connected already, unless this may be update mode: then the exchange decides.
+
+        Update mode can give an item only accounts that are new to it, but that another connection of the user has.
+        """
+        try:
+            siblings.refuse_overlap(linked.accounts, replaces=linked.replaces)
+        except AlreadyExists:
+            if not self.cap.may_be_updating(app_user_id):
+                raise
 
     def _siblings_at(self, institution_id: str, app_user_id: str) -> Siblings | None:
         """The connections at an institution; None if the store refuses the id: the exchange then compares accounts."""

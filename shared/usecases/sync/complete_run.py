@@ -3,10 +3,9 @@
 import hashlib
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from shared.domain.account import Account
-from shared.domain.connection import ItemStatus
 from shared.domain.errors import CommitTooLarge, ErrorClass, ProviderError
 from shared.domain.plaid_token import PlaidToken
 from shared.domain.status import StatusEvent
@@ -14,21 +13,17 @@ from shared.domain.sync_state import SyncState
 from shared.domain.transaction import History, Page, Transaction
 from shared.log import log
 from shared.ports import (
-    Clock,
-    DeleteAccount,
     DeleteHandover,
-    Mark,
     Plaid,
-    PutAccount,
     Syncs,
     Write,
 )
 from shared.usecases.apply_status_event import ConnectionChange, StatusEvents
-from shared.usecases.mark_duplicates import accounts_to_write, settle_after_commit
+from shared.usecases.mark_duplicates import settle_after_commit
+from shared.usecases.sync.change_accounts import AccountsChange
 from shared.usecases.sync.change_loop import ChangeLoop
 from shared.usecases.sync.fenced_commits import FencedCommits
 from shared.usecases.sync.ghost_rows import ghost_rows
-from shared.usecases.sync.record_balances import balances_to_delete, balances_to_record
 from shared.usecases.sync.report_late_history import HistoryDelay, history_delay
 from shared.usecases.sync.write_changes import ChangeWriter, fit_one_commit
 
@@ -94,9 +89,8 @@ class RunCompletion:
             writer=self.writer,
             status_events=self.status_events,
             before=before,
-            accounts=accounts,
+            accounts=self._change_of(before, accounts, roster),
             accounts_digest=digest,
-            roster=roster,
             cursor=cursor,
             history_complete=history_complete,
             delay=HistoryDelay() if arrived else history_delay(before, status_events=self.status_events),
@@ -106,11 +100,21 @@ class RunCompletion:
             self.writer.stream(loop)
             self.writer.remove(loop, sorted(removed))
             self.run.commit(last.step, lambda: last.writes((), ()))
-        if last.may_be_doubled:
+        if last.accounts.may_be_doubled:
             settle_after_commit(before.app_user_id, connections=self.status_events.connections)
         if loop.delivered is not None:
             repaired, surplus = self.writer.written_rows, len(removed)
             log.info("sync.reconciled", rows=len(loop.delivered), repaired=repaired, surplus=surplus)
+
+    def _change_of(self, before: SyncState, accounts: Sequence[Account], roster: tuple[str, ...]) -> AccountsChange:
+        return AccountsChange(
+            before=before,
+            listed=accounts,
+            roster=roster,
+            status_events=self.status_events,
+            syncs=self.syncs,
+            clock=self.writer.clock,
+        )
 
     def _complete_at_once(self, loop: ChangeLoop, last: "_LastCommit", removed: Sequence[str]) -> bool:
         """Writes everything in one commit, so that a listener never sees only a part; False if it does not fit."""
@@ -133,7 +137,9 @@ class RunCompletion:
         try:
             facts = self.plaid.accounts(self.token)
         except ProviderError as error:
-            if error.error_class is not ErrorClass.TRANSIENT:
+            # Without the list, accounts that are shared again would stay without rows until the next run.
+            is_needed = state.accounts_digest is None and state.former_accounts
+            if error.error_class is not ErrorClass.TRANSIENT or is_needed:
                 raise
             log.warning("sync.accounts_unavailable", error_code=error.error_code, request_id=error.request_id)
             return [], state.accounts_digest or ""
@@ -159,30 +165,20 @@ class _LastCommit:
     writer: ChangeWriter
     status_events: StatusEvents
     before: SyncState
-    accounts: list[Account]  # none if they are unchanged
+    accounts: AccountsChange
     accounts_digest: str
-    roster: tuple[str, ...]  # ids of the item's accounts
     cursor: str | None
     history_complete: bool
     delay: HistoryDelay
     moved: bool
-    may_be_doubled: bool = field(default=False, init=False)  # whether to settle duplicates after the commit
-
-    @property
-    def _clock(self) -> Clock:
-        return self.writer.clock
 
     def step(self, state: SyncState) -> SyncState:
         """The transition to `completed`."""
         if self.moved:
             state = state.model_copy(update={"is_set_up": False})  # the set-up then looks up the new institution
-        state = state.accounts_read(
-            self.roster, digest=self.accounts_digest, since=self.before, listed=bool(self.accounts)
-        )
-        if self.accounts:
-            state = state.balances_recorded(now=self._clock.now())
+        state = self.accounts.read_into(state, digest=self.accounts_digest)
         return state.complete(
-            now=self._clock.now(),
+            now=self.writer.clock.now(),
             cursor=self.cursor,
             history_complete=self.history_complete,
             late=self.delay.late,
@@ -191,46 +187,30 @@ class _LastCommit:
 
     def writes(self, rows: Sequence[Transaction], removed: Sequence[str]) -> list[Write]:
         """All writes of the commit that stores the cursor."""
-        state, now = self.run.state, self._clock.now()
+        state, now = self.run.state, self.writer.clock.now()
         removals, lost_notes = self.writer.removals(self.loop, removed)
-        ids = self._account_ids(state)
-        change = self._change(ids)
-        accounts: tuple[Account, ...] = ()
-        if self.accounts:
-            accounts, marks = self._with_duplicates(ids, status=change.fields.get("status"))
-            change = replace(change, fields={**change.fields, "account_ids": ids}, marks=marks)
+        change = self._change()
         change = replace(
             change,
             fields={**change.fields, "last_sync": now, "updated_at": now},
             notifications=(*lost_notes, *change.notifications),
         )
-        # If an account was revoked meanwhile, its own commit removes it and notifies the user.
-        gone = set(self.before.account_ids) - set(ids) - set(state.revoked_accounts)
         return [
             *removals.writes(self.writer.upserts(self.loop, rows, mark=False)),
-            *(PutAccount(account) for account in accounts),
-            *balances_to_record(accounts, state, now=now),
-            *(DeleteAccount(account_id) for account_id in gone),
-            *balances_to_delete(state.connection_id, gone, syncs=self.writer.syncs),
             *([DeleteHandover()] if self.before.handover is not None else []),
-            *change.writes(),
+            *self.accounts.writes(state, change),
         ]
 
-    def _account_ids(self, state: SyncState) -> tuple[str, ...]:
-        return tuple(i for i in self.roster if i not in state.revoked_accounts)
-
-    def _change(self, account_ids: Sequence[str]) -> ConnectionChange:
+    def _change(self) -> ConnectionChange:
         """The change of the connection at the end of this run.
 
-        It works again, the user selected more accounts (whether or not the app reported that), or its history is
-        complete or late.
+        It works again, the user selected more accounts, or its history is complete or late.
         """
         state, change = self.run.state, ConnectionChange()
         if state.clears_error_on_success:
             change = self.status_events.apply(state.connection_id, StatusEvent.WORKING) or change
-        more_accounts = self.before.account_ids and set(account_ids) - set(self.before.account_ids)
-        if more_accounts and not change.fields:
-            change = self.status_events.apply(state.connection_id, StatusEvent.ACCOUNTS_CHOSEN) or change
+        if not change.fields:
+            change = self.accounts.chosen(state)
         history = self._history_change()
         return replace(
             change,
@@ -243,19 +223,3 @@ class _LastCommit:
             return self.delay.change
         news = self.status_events.announce_first_sync(self.run.state.connection_id)
         return ConnectionChange(fields={"history_late": False}, notifications=(news,) if news else ())
-
-    def _with_duplicates(
-        self, account_ids: Sequence[str], *, status: ItemStatus | None
-    ) -> tuple[tuple[Account, ...], tuple[Mark, ...]]:
-        """The accounts as they must be stored, and the marks of other connections' accounts."""
-        state = self.run.state
-        accounts, marks = accounts_to_write(
-            state.connection_id,
-            state.app_user_id,
-            [account for account in self.accounts if account["account_id"] in account_ids],
-            status=status,
-            connections=self.status_events.connections,
-        )
-        came_or_went = {account["account_id"] for account in accounts} ^ {*state.account_ids}
-        self.may_be_doubled = bool(came_or_went) or any(account["duplicate_of"] for account in accounts)
-        return accounts, marks

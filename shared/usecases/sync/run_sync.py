@@ -11,7 +11,8 @@ from typing import Any
 from shared import trace
 from shared.domain.connection import SealedToken
 from shared.domain.errors import ErrorKind, ProviderError, ServiceError, Unavailable
-from shared.domain.progress import Stage, SyncStatus
+from shared.domain.plaid_token import PlaidToken
+from shared.domain.progress import SyncStatus
 from shared.domain.retry_delays import TRIES_PER_ATTEMPT
 from shared.domain.sync_state import SyncState
 from shared.log import log
@@ -33,13 +34,12 @@ from shared.usecases.sync.fail_run import RunFailure
 from shared.usecases.sync.fenced_commits import FencedCommits, LeaseLost
 from shared.usecases.sync.read_changes import ChangeReader, Reading
 from shared.usecases.sync.refresh_transactions import TransactionsRefresh
-from shared.usecases.sync.report_late_history import history_delay
 from shared.usecases.sync.run_claims import Outcome as Outcome
 from shared.usecases.sync.run_claims import RunClaims
+from shared.usecases.sync.wait_for_bank import WaitForBank
 from shared.usecases.tokens.call_with_token import AccessTokens, TokenRefusal
 
 TIME_FOR_A_RUN = timedelta(minutes=6)  # of the function's 9: the wait for one page may exceed this
-QUICK_FOR = timedelta(hours=1)  # Plaid has first data seconds after a link; more calls later are not worth it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +122,8 @@ class RunSync:
                 deadline=self.clock.now() + TIME_FOR_A_RUN,
             )
             reading = reader.read()
+            if reading is Reading.NOT_READY:
+                return self._wait_for_bank(run, token)
         except ServiceError as error:
             if sealed is not None and error.is_about_token and self._is_rotated(run, sealed):
                 return self._retry_with_new_token(run)
@@ -131,25 +133,19 @@ class RunSync:
         except Exception:  # noqa: BLE001 (a bug must not leave the progress at `in_progress`)
             log.exception("sync.bug")
             return self._failed(run, _BUG, requested_before=state.requested)
-        if reading is Reading.NOT_READY:
-            return self._not_ready(run)
         if reading is Reading.HANDED_OVER:
             self._enqueue(state, f"c{state.run}-{run.state.pages}")
         return Outcome.DONE
 
-    def _not_ready(self, run: FencedCommits) -> Outcome:
-        """Handles that Plaid has no data yet: a few retries in seconds; then a webhook or the scheduler starts a run.
-
-        After an hour, each run makes only one call; once the data is late, one run starts every few hours.
-        """
-        delay = history_delay(run.state, status_events=self.status_events)
-        since = run.state.wanted_since
-        is_new = since is not None and self.clock.now() - since < QUICK_FOR
-        if is_new and not delay.late and run.state.tries + 1 < TRIES_PER_ATTEMPT:
-            run.commit(lambda s: s.pause(now=self.clock.now(), stage=Stage.WAITING_FOR_BANK))
-            return Outcome.RETRY
-        run.commit(lambda s: s.wait_for_bank(now=self.clock.now(), late=delay.late), delay.change.writes)
-        return Outcome.DONE
+    def _wait_for_bank(self, run: FencedCommits, token: PlaidToken) -> Outcome:
+        return WaitForBank(
+            run=run,
+            token=token,
+            plaid=self.plaid,
+            syncs=self.syncs,
+            status_events=self.status_events,
+            clock=self.clock,
+        )()
 
     def _is_rotated(self, run: FencedCommits, used: SealedToken) -> bool:
         """Whether Plaid refused the token because it is being rotated, or was rotated during this run.

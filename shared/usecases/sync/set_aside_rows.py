@@ -72,12 +72,13 @@ class SetAsideRows:
 
         Args:
             state: The state of the run.
-            unlisted: Accounts that the item no longer has, although none of their rows was reported as removed.
+            unlisted: Accounts that the item no longer has, although none of their rows was reported as removed. If any,
+                no account with transactions is left: rows without an account are gone, too.
         """
         for key, row in self._known.items():
             again = key in self._delivered or row.run == state.run
             missing = not again and (state.rebuilding or row.run in state.dirty_runs)
-            if missing or row.account_id in unlisted:
+            if missing or row.account_id in unlisted or (unlisted and row.account_id is None):
                 self._gone.add(key)
 
     def writes(self, *, revoked: Collection[str]) -> Iterator[list[Write]]:

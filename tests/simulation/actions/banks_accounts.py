@@ -112,10 +112,13 @@ def account_changes(world: World, event: Event) -> None:
     item = some_item(world, event, chance)
     if item is None or not item.accounts:
         return
-    change: dict[str, object] = {"account_id": chance.choice(item.accounts).account_id}
+    account_id = chance.choice(item.accounts).account_id
+    change: dict[str, object] = {"account_id": account_id}
     if chance.random() < 0.4:
         change["name"] = chance.choice(("", "Renamed", "x" * 300, "Ünïcode 💶"))
     if chance.random() < 0.2:
         change["mask"] = chance.choice((None, "0000", f"{chance.randrange(10_000):04d}"))
     change["current"] = chance.choice((None, Decimal("-0.01"), Decimal("1E+5"), Decimal(chance.randrange(10**6)) / 100))
+    if change["current"] is None:
+        world.unknown_balances.add(account_id)
     world.plaid.control(control.change_accounts, item, change=[change])

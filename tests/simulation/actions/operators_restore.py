@@ -111,8 +111,15 @@ def _restore(world: World, backup: Backup) -> None:
     world.schedule_stops_until = world.daily_stops_until = 0
     _reconcile(world)
     _settle_what_the_store_cannot_know(world, backup)
-    persist(world, "resume --all")
+    _resume(world)
     persist(world, "reencrypt")
+
+
+def _resume(world: World) -> None:
+    """Also ends the pauses that the backup brought back. Those that another operator still needs end no later."""
+    said = persist(world, "resume --all") or ""
+    for line in said.splitlines()[1:]:
+        persist(world, f"resume --institution {line.partition('  ')[0]}")
 
 
 def _remember_replacements(world: World) -> None:

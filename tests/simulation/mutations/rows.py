@@ -12,7 +12,7 @@ from shared.domain.sync_accounts import SyncAccounts
 from shared.ports import PutNote
 from shared.usecases.removal import remove_account
 from shared.usecases.removal.remove_account import RemoveAccount
-from shared.usecases.sync import complete_run
+from shared.usecases.sync import change_accounts, complete_run
 from shared.usecases.sync.change_loop import ChangeLoop
 from shared.usecases.sync.complete_run import RunCompletion
 from shared.usecases.sync.remove_rows import RowRemovals
@@ -34,7 +34,7 @@ def removals_ignored() -> list[Patch]:
 @mutation
 def ghost_rows_kept() -> list[Patch]:
     """Rows that Plaid added and removed between two reads stay in the store."""
-    return [Patch(complete_run, "ghost_rows", lambda loop, state, *, syncs: set())]
+    return [Patch(complete_run, "ghost_rows", lambda loop, state, **_: set())]
 
 
 @mutation
@@ -93,7 +93,7 @@ def balances_outlive_their_account() -> list[Patch]:
     def nothing(*_: Any, **__: Any) -> list[Any]:
         return []
 
-    return [Patch(place, "balances_to_delete", nothing) for place in (complete_run, remove_account)]
+    return [Patch(place, "balances_to_delete", nothing) for place in (change_accounts, remove_account)]
 
 
 @mutation

@@ -256,7 +256,11 @@ def test_update_mode_uses_the_countries_of_the_bank_wherever_its_user_is(world: 
     assert "account_selection" in refusal(world, connection_id="1", account_selection=True)
     assert "does not offer liabilities" in refusal(world, connection_id="1", products=("liabilities",))
     world.institutions.put(institution("ins_1", countries=("US", "CA")))
-    assert link(world, connection_id="1", account_selection=True, country_codes=("FR",)).account_selection
+    assert link(
+        world, connection_id="1", account_selection=True, profile=Profile(country_codes=["FR"])
+    ).account_selection
+    assert link(world, connection_id="1", country_codes=("FR",)).country_codes == ("US", "CA")
+    assert "account_selection" in refusal(world, connection_id="1", account_selection=True, country_codes=("FR",))
 
 
 @pytest.mark.parametrize(("wished", "used"), [("FR", ("FR", "IE")), ("GB", ("GB",)), ("US", ("GB",))])

@@ -12,6 +12,7 @@ import pytest
 from shared.domain.account import Account, DuplicateOf
 from shared.domain.connection import ItemStatus
 from shared.domain.errors import AlreadyExists, ErrorClass, ProviderError, Unavailable
+from shared.domain.hosted_link import LinkSession
 from shared.domain.overlap import LinkedAccount
 from shared.domain.removal import RemovalReason
 from shared.domain.status import StatusEvent
@@ -113,6 +114,29 @@ def test_metadata_with_ids_of_a_connected_item_is_no_duplicate(world: World) -> 
     with suppress(AlreadyExists):
         exchange(world, "public-again", accounts=(LinkedAccount(*DAILY, account_id="1-Daily"),))
     assert "bank.exchange" in world.calls.log[asked:]
+
+
+def updating(world: World) -> None:
+    """Alice has a link token for update mode."""
+    until = world.clock.now() + timedelta(hours=4)
+    world.links.remember("link-update", LinkSession(ALICE, until, updates=True), now=world.clock.now())
+
+
+def test_update_mode_may_give_an_item_only_accounts_that_another_connection_has(world: World) -> None:
+    link(world, "1", DAILY)
+    second = link(world, "2", SAVE)
+    world.plaid.by_id("item-2").accounts = [accounts_of_item("2", *DAILY)]
+    updating(world)
+    token, hints = world.plaid.update_mode("2"), (LinkedAccount(*DAILY, account_id="2-Daily"),)
+    assert exchange(world, token, accounts=hints).answer["connection_id"] == second
+
+
+def test_a_duplicate_is_refused_also_while_update_mode_is_open(world: World) -> None:
+    first = link(world, "1", DAILY)
+    updating(world)
+    details = refused(world, "2", DAILY, hints=(LinkedAccount(*DAILY, account_id="2-Daily"),))
+    assert details["connection_id"] == first
+    assert world.plaid.removed == ["item-2"]
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,13 @@ from datetime import timedelta
 
 import pytest
 
+from shared.domain.errors import ErrorClass
 from shared.domain.lease import LEASE
 from shared.domain.progress import SyncStatus
 from shared.usecases.items.reconcile_after_restore import RestoreAction
 from shared.usecases.sync import write_changes
-from shared.usecases.sync.run_sync import TIME_FOR_A_RUN
-from tests.fakes import FakeItem, account, row
+from shared.usecases.sync.run_sync import TIME_FOR_A_RUN, Outcome
+from tests.fakes import FakeItem, account, problem, row
 from tests.usecases.conftest import ALICE, Crash, World
 from tests.usecases.items.test_status_by_webhook import tell
 
@@ -96,6 +97,18 @@ def test_account_found_missing_by_a_sync_is_read_again_when_it_returns(world: Wo
     sync(world)
     assert world.equals_truth()
     assert world.state().former_accounts == ()
+
+
+def test_an_account_that_is_shared_again_does_not_wait_for_the_next_run_if_plaid_does_not_list_it(
+    world: World, item: FakeItem
+) -> None:
+    revoke(world)
+    reconnect(world)
+    world.plaid.fail("accounts", problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR"))
+    assert world.sync() is Outcome.RETRY
+    world.clock.move(timedelta(seconds=5))
+    assert world.sync() is Outcome.DONE
+    assert world.equals_truth()
 
 
 @pytest.mark.parametrize("when", range(40))

@@ -12,8 +12,8 @@ from shared.domain.errors import ErrorClass
 from shared.domain.progress import Stage, SyncStatus
 from shared.domain.transaction import History
 from shared.usecases.sync.run_sync import Outcome
-from tests.fakes import Crash, FakeInstitutions, FakeItem, problem, row
-from tests.usecases.conftest import World
+from tests.fakes import Crash, FakeInstitutions, FakeItem, account, problem, row
+from tests.usecases.conftest import ALICE, World
 
 A_DAY = timedelta(days=1)
 
@@ -155,3 +155,68 @@ def test_a_crash_while_the_history_becomes_late_loses_and_repeats_nothing(world:
     live(world, A_DAY)
     assert connection(world).history_late
     assert notified_kinds(world) == ["history_late"]
+
+
+# -- the accounts of a connection without history --
+
+
+def accounts_of(world: World) -> tuple[set[str], set[str]]:
+    return set(connection(world).account_ids), set(world.store.account_rows.get("1", {}))
+
+
+def test_late_history_still_shows_the_accounts_that_the_user_selects(world: World) -> None:
+    item = stuck(world, History.NOT_READY)
+    item.accounts.append(account("save", name="Save"))
+    live(world, 2 * A_DAY)
+    assert accounts_of(world) == ({"checking", "save"}, {"checking", "save"})
+    item.accounts = item.accounts[1:]
+    world.reconnect_connection("1", app_user_id=ALICE)
+    live(world, timedelta(hours=1))
+    assert accounts_of(world) == ({"save"}, {"save"})
+    item.ready = History.COMPLETE
+    live(world, timedelta(hours=7))
+    assert accounts_of(world) == ({"save"}, {"save"})
+    assert notified_kinds(world) == ["history_late", "first_sync_done"]
+
+
+def test_accounts_are_read_once_while_the_history_is_late(world: World) -> None:
+    stuck(world, History.NOT_READY)
+    live(world, A_DAY - timedelta(hours=1))
+    assert world.calls.log.count("bank.accounts") == 0
+    world.plaid.fail("accounts", *[problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR")] * 3)
+    live(world, 30 * A_DAY)
+    assert world.calls.log.count("bank.accounts") == 4
+    assert notified_kinds(world) == ["history_late"]
+    assert world.state().stage is Stage.WAITING_FOR_BANK
+
+
+@pytest.mark.parametrize("when", ["crash_before", "crash_after"])
+def test_a_process_that_dies_while_it_reads_the_accounts_leaves_the_work_to_the_next(world: World, when: str) -> None:
+    item = stuck(world, History.NOT_READY)
+    item.accounts.append(account("save", name="Save"))
+    live(world, A_DAY + timedelta(hours=2))
+    item.accounts = item.accounts[1:]
+    for later in count():  # one call further each time, until a run completes
+        world.reconnect_connection("1", app_user_id=ALICE)
+        world.clock.move(timedelta(hours=1))
+        setattr(world.calls, when, len(world.calls.log) + later)
+        try:
+            world.sync()
+        except Crash:
+            setattr(world.calls, when, None)
+        else:
+            break
+    assert later > 4
+    setattr(world.calls, when, None)
+    live(world, A_DAY)
+    assert accounts_of(world) == ({"save"}, {"save"})
+    assert notified_kinds(world) == ["history_late"]
+
+
+def test_a_login_that_breaks_before_the_accounts_are_read_is_notified(world: World) -> None:
+    stuck(world, History.NOT_READY)
+    live(world, A_DAY - timedelta(hours=1))
+    world.plaid.fail("accounts", problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED"))
+    live(world, timedelta(hours=2))
+    assert connection(world).status is ItemStatus.BAD
+    assert notified_kinds(world) == ["needs_repair"]

@@ -40,6 +40,14 @@ def test_rows_of_the_accounts_that_are_gone_are_deleted(world: World, item: Fake
     assert (world.state().status, world.state().set_aside) == (SyncStatus.COMPLETED, 0)
 
 
+def test_rows_set_aside_without_an_account_are_deleted_too(world: World, item: FakeItem) -> None:
+    item.spoil("odd", account_id=None)
+    sync(world)
+    deselect(item)
+    sync(world)
+    assert world.store.set_aside("1") == []
+
+
 def test_rows_of_listed_accounts_stay_if_one_answer_is_empty(world: World, item: FakeItem) -> None:
     item.accounts_on_pages = []
     sync(world)
