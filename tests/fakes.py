@@ -264,6 +264,7 @@ class FakePlaid:
         self.removed: list[str] = []
         self.dead_tokens: set[str] = set()
         self.errors: dict[str, list[ProviderError]] = {}  # by method: raised one after the other
+        self.region = Region.US  # the key pair of new items
         self.page_rows = 2
         self.names_vanished_rows = False  # whether a row added and removed between two reads is reported as removed
         self.mutate_at_page: Callable[[int], None] | None = None
@@ -280,7 +281,7 @@ class FakePlaid:
         return self.items[token]
 
     def new_item(self, name: str = "1", **kwargs: Any) -> FakeItem:
-        item = FakeItem(item_id=f"item-{name}", **kwargs)
+        item = FakeItem(item_id=f"item-{name}", **{"region": self.region} | kwargs)
         self.items[f"token-{name}"] = item
         self.public_tokens[f"public-{name}"] = f"token-{name}"
         return item

@@ -304,9 +304,10 @@ class World:
         return ProductRequests(kinds=self.kinds, products=self.products, tasks=self.queue, clock=self.clock)
 
     def connected(
-        self, name: str = "1", *rows: Transaction, owner: str = ALICE, region: Region = Region.US
+        self, name: str = "1", *rows: Transaction, owner: str = ALICE, region: Region | None = None
     ) -> FakeItem:
         """A connected item at the bank whose first sync is pending."""
+        region = region or self.plaid.region
         item = self.plaid.new_item(name, region=region)
         item.add(*rows)
         now = self.clock.now()

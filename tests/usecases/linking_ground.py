@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from shared.domain.errors import BankError, ErrorClass, PermissionDenied, ProviderError, Unavailable
 from shared.domain.overlap import LinkedAccount
-from shared.domain.region import Region
+from shared.domain.region import KeyPairs, Region
 from shared.usecases.linking.choose_region import ChooseRegion
 from shared.usecases.linking.create_connection import CreateConnection
 from shared.usecases.linking.exchange_intent import ClaimIntent
@@ -21,8 +21,9 @@ from tests.usecases.conftest import ALICE, World
 
 
 def new_world() -> World:
-    """A world whose vault gets its keys from outside, as in production."""
+    """A world whose vault gets its keys from outside, as in production, and whose items are of the second key pair."""
     world = World()
+    world.key_pairs, world.plaid.region = KeyPairs(has_eu=True), Region.EU
     world.vault = FakeVault(world.calls)
     return world
 
@@ -35,7 +36,7 @@ def exchanger(
     return ExchangePublicToken(
         choose_region=ChooseRegion(
             key_pairs=world.key_pairs,
-            default=Region.US,
+            default=world.plaid.region,
             links=world.links,
             intents=world.intents,
             clock=world.clock,

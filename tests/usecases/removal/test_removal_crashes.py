@@ -20,7 +20,7 @@ from tests.usecases.removal.removal_ground import revoked_error, rows, tell
 
 
 def connected(world: World) -> None:
-    world.connected("1", *rows(5))
+    world.connected("1", *rows(5), region=Region.EU)
     world.settle()
     world.inbox.record(Delivery("d1", {}, world.clock.now(), "1"))
 
