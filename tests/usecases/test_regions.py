@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from shared.adapters.plaid.webhook_events import parse_webhook
 from shared.domain.audit import Actor
 from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.credentials import StoredAccessToken
@@ -18,9 +19,11 @@ from shared.domain.region import KeyPairs, Region
 from shared.domain.removal import RemovalReason
 from shared.usecases.linking.check_link_token import CheckLinkToken
 from shared.usecases.linking.create_link_token import CreateLinkToken
+from shared.usecases.linking.exchange_hosted_link import ExchangeHostedLink
 from shared.usecases.linking.exchange_items import ExchangeItems
 from shared.usecases.linking.exchange_public_token import LinkedItem
 from shared.usecases.linking.link_options import LinkDefaults, LinkOptions
+from shared.usecases.linking.receive_link_webhook import ReceiveLinkWebhook
 from tests.fakes import FakeInstitutions, institution, row
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.linking_ground import exchanger, may_connect, open_intents_left, sweep
@@ -136,6 +139,22 @@ def test_exchange_without_a_link_token_is_refused_if_the_user_has_sessions_of_bo
     world.clock.move(timedelta(hours=5))
     world.plaid.new_item("2")
     assert world.store.connections[exchange(world, "public-2")].region is US, "expired sessions do not count"
+
+
+def test_bank_linked_on_plaids_page_gets_the_pair_of_its_session(world: World) -> None:
+    world.plaid.new_item("1", region=EU)
+    session(world, US, "other")
+    until = world.clock.now() + timedelta(hours=4)
+    hosted = LinkSession(ALICE, until, hosted=True, region=EU)
+    world.links.remember("link-hosted", hosted, now=world.clock.now())
+    body = {"webhook_type": "LINK", "webhook_code": "ITEM_ADD_RESULT", "environment": "sandbox"}
+    receive = ReceiveLinkWebhook(links=world.links, vault=world.vault, tasks=world.queue, clock=world.clock)
+    receive(parse_webhook(body | {"link_token": "link-hosted", "public_token": "public-1"}))
+    [result] = world.links.results.values()
+    assert result.public_token is not None
+    assert result.public_token.region is EU
+    assert ExchangeHostedLink(links=world.links, vault=world.vault, exchange=exchanger(world))(result.result_id)
+    assert [one.region for one in world.store.connections.values()] == [EU]
 
 
 def test_interrupted_exchange_is_resumed_with_the_pair_of_its_session(world: World) -> None:
