@@ -32,7 +32,12 @@ class AuditSnapshot:
             entries, checkpoints = dict(audit.entries(app_user_id)), audit.checkpoints(app_user_id)
             if audit.head(app_user_id)[1] == version:
                 return cls(head, version, entries, checkpoints)
-        raise Unavailable("the log keeps growing", code="store_busy", retry_after_seconds=1)
+        raise growing()
+
+
+def growing() -> Unavailable:
+    """The error for a log that grows faster than it can be read."""
+    return Unavailable("the log keeps growing", code="store_busy", retry_after_seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from shared.domain.audit import GENESIS, AuditHead
 from shared.ports import AuditLog
-from shared.usecases.audit.check_audit import AuditSnapshot
+from shared.ports.compare_and_set import retry_on_conflict
+from shared.usecases.audit.check_audit import AuditSnapshot, growing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +25,11 @@ class RepairAuditEnd:
             The number of the entry after which the log continues; None if no repair is needed.
 
         Raises:
-            Unavailable: The log grew during each try to read it.
-            Conflict: The log has grown since it was read.
+            Unavailable: The log grew during each try.
         """
+        return retry_on_conflict(lambda: self._repair(app_user_id), busy=growing())
+
+    def _repair(self, app_user_id: str) -> int | None:
         snapshot = AuditSnapshot.read(app_user_id, audit=self.audit)
         last = max(snapshot.entries, default=0)
         if last <= snapshot.head.seq:

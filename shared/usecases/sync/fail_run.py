@@ -50,11 +50,14 @@ class RunFailure:
             self.error = LOST if self._token_was_lost() else unless_our_keys(self.error, is_certain=is_certain)
 
     def _token_was_lost(self) -> bool:
-        """Whether it was known that Plaid refuses the token; reads the connection only if Plaid did so now."""
+        """Whether it was known that Plaid refuses the token; reads the connection only if Plaid did so now.
+
+        If the connection is being removed, its removal finds out, and reports it.
+        """
         if not may_be_our_keys(self.error):
             return False
         connection = self.status_events.connections.find(self.run.state.connection_id)
-        return connection is not None and token_was_lost(connection)
+        return connection is None or token_was_lost(connection)
 
     def report(self) -> None:
         """Logs the error."""

@@ -97,9 +97,9 @@ class TokenRotation:
         return _Rotation(begun, self.credentials.save(begun, expected=version), token, resumed=interrupted)
 
     def _is_lost(self, connection_id: str) -> bool:
-        """Whether an earlier rotation lost the token."""
+        """Whether an earlier rotation lost the token. If the connection is being removed, its removal reports that."""
         connection = self.status_events.connections.find(connection_id)
-        return connection is not None and token_was_lost(connection)
+        return connection is None or token_was_lost(connection)
 
     def _works(self, token: PlaidToken) -> bool:
         """Whether Plaid still knows the stored token, after a rotation was interrupted."""

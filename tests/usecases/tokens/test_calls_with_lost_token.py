@@ -49,6 +49,29 @@ def test_a_rotation_is_no_alarm(lost: World, caplog: pytest.LogCaptureFixture) -
     assert lost.store.kept["1"][0].due_at is None
 
 
+@pytest.mark.parametrize("call", ["bank.invalidate", "bank.changes"])
+def test_a_removal_during_a_call_that_plaid_refuses_is_no_alarm(
+    lost: World, call: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def remove(name: str) -> None:
+        if name == call and "1" not in lost.store.tombstones:
+            lost.remove()
+
+    caplog.clear()
+    lost.calls.before = remove
+    if call == "bank.changes":
+        body = {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE", "item_id": "item-1"}
+        lost.receive_webhook(body, delivery_id="d1", signed_at=None)
+        lost.sync()
+    else:
+        rotate(lost)
+    assert "1" in lost.store.tombstones
+    assert errors(caplog) == []
+    lost.clean_up()
+    assert errors(caplog) == ["removal.token_lost"], "the removal reports it, once"
+    assert lost.left_of("1") == []
+
+
 def test_the_daily_check_lets_a_token_that_works_after_all_be_used(lost: World) -> None:
     assert lost.store.connections["1"].error_code == LOST_CODE
     lost.plaid.dead_tokens.clear()
