@@ -25,7 +25,10 @@ from emulators.supervisor import MEMBERSHIP, kill_members
 FIREBASE = ROOT / "emulators" / "node_modules" / "firebase-tools" / "lib" / "bin" / "firebase.js"
 PRELOADED = [
     ROOT / "emulators" / name
-    for name in ("any-port.cjs", "fresh-connections.cjs", "own-ports.cjs", "prompt-queues.cjs", "shared-workers.cjs")
+    for name in (
+        *("any-port.cjs", "fresh-connections.cjs", "own-ports.cjs", "prompt-queues.cjs", "shared-workers.cjs"),
+        "visible-work.cjs",
+    )
 ]
 SERVICES = ("auth", "firestore", "functions", "tasks", "hosting")
 EMULATORS = "emulators"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import httpx
 import pytest
 
 from emulators.client import sign_up
 from emulators.stack import Stack
 from tests.e2e.bank import AT_ONCE, Bank
+from tests.e2e.left_behind import check_and_delete
+from tests.places import AFTERWARDS
 from tests.refusals import UNKNOWN_TOKEN
 
 
@@ -16,6 +20,14 @@ def bank(stack: Stack, http: httpx.Client) -> Bank:
     bank = Bank(stack, http)
     bank.control("POST", "settings", **AT_ONCE)
     return bank
+
+
+@pytest.fixture(scope="module", autouse=True)
+def emptied_store(bank: Bank, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Checks and deletes what each module leaves in the store."""
+    yield
+    if not request.node.nodeid.startswith(AFTERWARDS):
+        check_and_delete(bank)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import httpx
 import pytest
 
 from emulators.stack import Stack
 from tests.e2e.bank import Bank
+from tests.e2e.left_behind import check_and_delete
 from tests.monitoring.ground import Ground
 
 
@@ -16,6 +19,7 @@ def bank(stack: Stack, http: httpx.Client) -> Bank:
 
 
 @pytest.fixture(scope="module")
-def ground(bank: Bank) -> Ground:
-    """One connection to cause problems for."""
-    return Ground.link(bank)
+def ground(bank: Bank) -> Iterator[Ground]:
+    """One connection to cause problems for; then the store is checked and emptied."""
+    yield Ground.link(bank)
+    check_and_delete(bank)

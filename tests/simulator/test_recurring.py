@@ -153,11 +153,15 @@ def test_series_waits_while_the_item_is_in_error(item: Linked) -> None:
 
 def test_streams_are_changed_replaced_and_removed(sim: Sim, receiver: Receiver) -> None:
     item = sim.link(days=400, webhook=receiver.url)
+    receiver.wait_for(2)
     known = streams(item)
     climbing, uber = known["Touchstone Climbing"], known["Uber 063015 SF**POOL**"]
     change = {"stream_id": climbing["stream_id"], "status": "TOMBSTONED", "new_stream_id": "another-id"}
     done = item.control("recurring", change=[change], remove=[uber["stream_id"]])
     assert done["sent"] == [UPDATE]
+    update = receiver.wait_for(3)[-1]
+    assert update.code == UPDATE
+    assert sorted(update.body["account_ids"]) == sorted({climbing["account_id"], uber["account_id"]})
     now = streams(item)
     assert (now["Touchstone Climbing"]["stream_id"], now["Touchstone Climbing"]["status"]) == (
         "another-id",
@@ -169,8 +173,7 @@ def test_streams_are_changed_replaced_and_removed(sim: Sim, receiver: Receiver) 
     assert not streams(item)["Touchstone Climbing"]["is_active"]
     item.control("recurring", remove=["another-id"])
     assert set(streams(item)) == set(known) - {"Touchstone Climbing", "Uber 063015 SF**POOL**"}
-    bodies = [got.body for got in receiver.wait_for(5) if got.code == UPDATE]
-    assert sorted(bodies[0]["account_ids"]) == sorted({climbing["account_id"], uber["account_id"]})
+    assert [got.code for got in receiver.wait_for(5)[3:]] == [UPDATE] * 2
 
 
 def test_unknown_streams_and_frequencies_are_refused(item: Linked) -> None:

@@ -336,8 +336,8 @@ def test_faults_are_used_up_and_can_be_for_one_item(sim: Sim, item: Linked, rece
 
 def test_a_rotated_key_signs_and_the_old_one_is_marked_expired(sim: Sim, item: Linked, receiver: Receiver) -> None:
     touch(item)
-    rotated = sim.control("/webhooks/rotate_key")
     receiver.wait_for(1)
+    rotated = sim.control("/webhooks/rotate_key")
     touch(item)
     old, new = (jwt.get_unverified_header(got.headers["plaid-verification"])["kid"] for got in receiver.wait_for(2))
     assert (old, new) == (rotated["retired"], rotated["current"])

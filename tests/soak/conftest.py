@@ -11,6 +11,7 @@ import pytest
 
 from emulators.stack import Stack
 from tests.e2e.bank import Bank
+from tests.e2e.left_behind import check_and_delete
 from tests.soak.ground import SOAK, Log, schedule
 
 DEFAULT_SEED = 20_260_301
@@ -22,6 +23,13 @@ def bank(stack: Stack) -> Iterator[Bank]:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=40)
     with httpx.Client(trust_env=False, timeout=120, limits=limits) as client:
         yield Bank(stack, client)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def emptied_store(bank: Bank) -> Iterator[None]:
+    """Checks and deletes what each campaign leaves in the store."""
+    yield
+    check_and_delete(bank)
 
 
 @pytest.fixture

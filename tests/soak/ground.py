@@ -52,13 +52,7 @@ class Connected:
         login = json.dumps({"transactions": rows, "seed": seed})
         with _CONNECTING:
             user = sign_up(bank.http, bank.stack.ports)
-            for _ in range(5):  # workers of the exchange may be killed, too; these campaigns test syncs
-                token = bank.public_token(username="user_generated", password=login)
-                answer = bank.exchange(user, token, allow_duplicate=True)
-                if answer.status_code == 201:
-                    break
-            assert answer.status_code == 201, answer.text
-            made = answer.json()["connection_id"]
+            made = bank.connect(user, username="user_generated", password=login)["connection_id"]
         return cls(bank, user, made, (bank.admin.get(f"bank_connections/{made}") or {})["item_id"])
 
     @property

@@ -25,12 +25,7 @@ def at_rest(bank: Bank) -> Connected:
         known = bool(made.connection().get("institution")) and made.state()["welcomed"]
         return bool(known and made.webhooks_delivered() and made.settled())
 
-    try:
-        wait(made.state, welcomed, within=30)
-    except AssertionError:  # a busy emulator sometimes loses triggers
-        made.put_state(due_at=LONG_AGO)
-        bank.run_schedule()
-        wait(made.state, welcomed, within=90)
+    wait(made.state, welcomed, within=90)
     return made
 
 

@@ -47,7 +47,7 @@ def connected(bank: Bank, *, without_consent: Sequence[str] = ()) -> tuple[User,
         state = {"state": "consent_missing", "products": list(without_consent)}
         bank.control("POST", f"items/{made['item_id']}/state", **state)
     answer = bank.exchange(user, made["public_token"], allow_duplicate=True)
-    assert answer.status_code in (200, 201), answer.text
+    assert answer.status_code == 201, answer.text
     connection_id = str(answer.json()["connection_id"])
     bank.wait_until_synced(user, connection_id)
     return user, connection_id, bank.control("GET", f"items/{made['item_id']}")

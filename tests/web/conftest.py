@@ -9,10 +9,10 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from emulators.ports import PROJECT
 from emulators.setup import installed_browser
 from emulators.stack import Stack
-from tests.e2e.bank import AT_ONCE
+from tests.e2e.bank import AT_ONCE, Bank
+from tests.e2e.left_behind import check_and_delete
 from tests.web.person import PATIENCE, Person, screenshot
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
@@ -29,24 +29,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def empty_store(stack: Stack, http: httpx.Client) -> None:
-    """Deletes the documents of all other tests: without indexes, the emulator scans every document for each query."""
-    documents = f"{stack.ports.url('firestore')}/emulator/v1/projects/{PROJECT}/databases/(default)/documents"
-    http.delete(documents).raise_for_status()
-
-
-@pytest.fixture(scope="session")
 def prompt_bank(stack: Stack, http: httpx.Client) -> None:
     """Makes the simulator return the whole history of a new login immediately."""
     http.post(f"{stack.plaid.base_url}/_sim/settings", json=AT_ONCE).raise_for_status()
 
 
 @pytest.fixture(scope="module")
-def chromium(empty_store: None, prompt_bank: None) -> Iterator[Browser]:
+def chromium(prompt_bank: None, stack: Stack, http: httpx.Client) -> Iterator[Browser]:
+    """A browser for one module; then the store is checked and emptied."""
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=installed_browser(), args=FLAGS)
         yield browser
         browser.close()
+    check_and_delete(Bank(stack, http))
 
 
 @pytest.fixture

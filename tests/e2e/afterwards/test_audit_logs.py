@@ -1,51 +1,34 @@
-"""The audit logs that all other tests left behind can be signed and are complete; damage is reported."""
+"""The audit logs that the last tests left behind can be signed and are complete; damage is reported."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from emulators.environment import keyset
-from shared.adapters.firestore.audit import ENTRIES, HEADS, FirestoreAudit
+from shared.adapters.firestore.audit import ENTRIES, HEADS
 from shared.adapters.vault.audit_signer import TinkSigner
 from shared.usecases.audit.check_audit import CheckAudit
 from shared.usecases.audit.sign_audit import SignAudit
 from tests.e2e.bank import Bank
+from tests.e2e.left_behind import RETENTION, audit_of, damaged_audit_logs
 from tests.fakes import FakeClock
 
 pytestmark = pytest.mark.usefixtures("used_stack")
 
-RETENTION = timedelta(days=400)
 
-
-@pytest.fixture
-def audit(bank: Bank) -> FirestoreAudit:
-    from google.cloud import firestore
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{bank.stack.ports.firestore}")
-        client = firestore.Client(project="demo-bank")
-    return FirestoreAudit(client, function="test", retention=RETENTION)
-
-
-def test_every_users_log_is_complete_can_be_signed_and_reports_damage(bank: Bank, audit: FirestoreAudit) -> None:
-    clock, signer = FakeClock(datetime.now(UTC) + timedelta(days=2)), TinkSigner(keyset("audit"))
+def test_every_users_log_is_complete_can_be_signed_and_reports_damage(bank: Bank) -> None:
+    audit, clock, signer = audit_of(bank), FakeClock(datetime.now(UTC) + timedelta(days=2)), TinkSigner(keyset("audit"))
     users = audit.unsigned(clock.now(), limit=10_000)
     assert users
+    assert damaged_audit_logs(bank) == {}
+    assert SignAudit(audit=audit, signer=signer, clock=clock)() == len(users)
 
     def damages(user: str) -> list[str]:
         _, found = CheckAudit(audit=audit, signer=signer, clock=clock, retention=RETENTION)(user)
         return [str(damage) for damage in found]
 
-    broken: dict[str, Any] = {
-        user: (found, [f"{seq}: {entry}" for seq, entry in audit.entries(user)])
-        for user in users
-        if (found := damages(user))
-    }
-    assert broken == {}
-    assert SignAudit(audit=audit, signer=signer, clock=clock)() == len(users)
     longest = max(users, key=lambda user: audit.head(user)[0].seq)
     assert damages(longest) == []
     entries = [f"{HEADS}/{longest}/{ENTRIES}/{seq:010d}" for seq in range(1, audit.head(longest)[0].seq + 1)]
