@@ -363,6 +363,12 @@ def test_refusals_that_depend_on_state_are_described(trials: Callable[[], Trial]
             full = prepared(trials)
             full.instead("connection_cap", replace(full.world.cap, most=0))
             full.both(public_token="public-new")
+            abroad = prepared(trials)
+            abroad.instead("settings", Settings(project="demo-bank", plaid_eu_client_id="second"))
+            for region in Region:
+                session = LinkSession(ALICE, abroad.world.clock.at + timedelta(hours=4), region=region)
+                abroad.world.links.remember(f"link-{region}", session, now=abroad.world.clock.at)
+            abroad.both(public_token="public-new")
         case "sync_connection" | "reconnect_connection" | "refresh_balances" | "remove_connection":
             if trial.function == "sync_connection":
                 trial.both()
