@@ -4,10 +4,12 @@ A worker serves one function, so it imports only that function's module.
 """
 
 import importlib
+import os
 from typing import Any
 
 from firebase_functions import options
 
+from shared.serving.sizes import INSTANCES
 from shared.serving.worker import prepare_worker
 
 FUNCTIONS = (
@@ -39,7 +41,15 @@ FUNCTIONS = (
 
 # An instance of one vCPU has one worker with four threads (functions-framework): a fifth request would only queue
 # behind requests that wait for Plaid. Memory: see the measurements in docs/performance.md.
-options.set_global_options(region="us-central1", memory=options.MemoryOption.MB_512, concurrency=4, cpu=1)
+# A new project may use 20 vCPU in a region, so the instances of each function are limited (shared/serving/sizes.py).
+# The Firebase CLI passes the environment file of the project when it discovers the functions (prepare.ts).
+options.set_global_options(
+    region=os.environ.get("DEPLOY_REGION") or "us-central1",
+    memory=options.MemoryOption.MB_512,
+    concurrency=4,
+    cpu=1,
+    max_instances=INSTANCES,
+)
 
 
 def __getattr__(name: str) -> Any:

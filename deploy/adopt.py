@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy import project
-from deploy.app import CODEBASE, SETTINGS, settings_file
+from deploy.app import CODEBASE, SETTINGS, regions, settings_file
 from deploy.tools import DeployError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,7 +52,7 @@ def functions(theirs: Any, *, source: str) -> list[Json]:
     return [*others, ours | {"source": source, "codebase": CODEBASE, "configDir": settings or SETTINGS}]
 
 
-def hosting(theirs: Any, *, target: str | None) -> Any:
+def hosting(theirs: Any, *, target: str | None, region: str) -> Any:
     """The app's Hosting with the backend's routes first: the first match wins, and an app's route may match everything.
 
     Raises:
@@ -63,10 +63,10 @@ def hosting(theirs: Any, *, target: str | None) -> Any:
         if len(theirs) > 1 and target not in names:
             raise Refused(f"there are several sites: choose one with --site: {', '.join(names)}")
         chosen = names.index(target) if target in names else 0
-        return [_routed(site) if number == chosen else site for number, site in enumerate(theirs)]
+        return [_routed(site, region) if number == chosen else site for number, site in enumerate(theirs)]
     if not theirs:
         raise Refused("firebase.json has no hosting: REST calls and Plaid's webhooks need it")
-    return _routed(theirs)
+    return _routed(theirs, region)
 
 
 def rules(theirs: str) -> str:
@@ -95,13 +95,14 @@ def indexes(theirs: Json) -> Json:
     return theirs | {kind: [*kept[kind], *ours[kind]] for kind in kept}
 
 
-def adopt(app: Path, *, source: str, target: str | None = None) -> list[str]:
+def adopt(app: Path, *, source: str, target: str | None = None, region: str | None = None) -> list[str]:
     """Writes all files, or none.
 
     Args:
         app: The project's folder, where its firebase.json is.
         source: The path of this repository in that folder.
         target: The Hosting site, if there are several.
+        region: The region of the functions; None keeps that of the existing routes.
 
     Returns:
         The changed files.
@@ -120,7 +121,7 @@ def adopt(app: Path, *, source: str, target: str | None = None) -> list[str]:
     text = their_rules.read_text(encoding="utf-8") if their_rules.is_file() else NO_RULES
     composed = config | {
         "functions": functions(config.get("functions"), source=source),
-        "hosting": hosting(config.get("hosting"), target=target),
+        "hosting": hosting(config.get("hosting"), target=target, region=region or _region(app)),
         "firestore": store | paths,
     }
     written = {
@@ -134,13 +135,23 @@ def adopt(app: Path, *, source: str, target: str | None = None) -> list[str]:
     return [str(path.relative_to(app)) for path in changed]
 
 
-def _routed(site: Json) -> Json:
+def _region(app: Path) -> str:
+    """The region of the existing routes; the default if there are none, or if they differ."""
+    found = regions(app)
+    return found.pop() if len(found) == 1 else project.DEFAULT_REGION
+
+
+def _routed(site: Json, region: str) -> Json:
     ours = [rule for rule in _ours()["hosting"]["rewrites"] if rule["source"].startswith(OURS)]
     [last] = [
         rule for rule in _ours()["hosting"]["rewrites"] if rule.get("function", {}).get("functionId") == NOT_FOUND
     ]
     theirs = [rule for rule in site.get("rewrites", []) if not str(rule.get("source", "")).startswith(OURS)]
-    return site | {"rewrites": [*ours, last | {"source": f"{OURS}{{,/**}}"}, *theirs]}
+    routes = [
+        rule | {"function": rule["function"] | {"region": region}}
+        for rule in (*ours, last | {"source": f"{OURS}{{,/**}}"})
+    ]
+    return site | {"rewrites": [*routes, *theirs]}
 
 
 def _block(text: str) -> str | None:
@@ -189,6 +200,9 @@ def main(arguments: Sequence[str]) -> int:
         if source.startswith(".."):
             raise Refused(f"this repository must be within {app}, for example as a submodule in {app / 'bank'}")
         changed = adopt(app, source=source, target=given.site)
+        if given.project and settings_file(app, given.project).is_file():
+            region = project.read(given.project, app=app).region
+            changed += adopt(app, source=source, target=given.site, region=region)
         blank = project.complete(app, given.project) if given.project else []
     except (Refused, DeployError) as refused:
         print(f"adopt: {refused}", file=sys.stderr)

@@ -4,6 +4,7 @@ from deploy.context import Context
 
 APIS = (
     "artifactregistry.googleapis.com",
+    "billingbudgets.googleapis.com",
     "cloudbilling.googleapis.com",
     "cloudbuild.googleapis.com",
     "cloudfunctions.googleapis.com",

@@ -51,6 +51,18 @@ def host(app: Path) -> str | None:
     return None
 
 
+def regions(app: Path) -> set[str]:
+    """The regions of the backend's functions to which the app's Hosting sends calls."""
+    sites = json.loads((app / "firebase.json").read_text(encoding="utf-8")).get("hosting", [])
+    ours = [
+        rule["function"]
+        for site in (sites if isinstance(sites, list) else [sites])
+        for rule in site.get("rewrites", [])
+        if str(rule.get("source", "")).startswith("/api/v1/bank") and isinstance(rule.get("function"), dict)
+    ]
+    return {str(function["region"]) for function in ours if "region" in function}
+
+
 def blank() -> str:
     """An empty settings file."""
     example = (ROOT / "deploy" / "env" / "example.env").read_text(encoding="utf-8")

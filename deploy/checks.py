@@ -1,15 +1,15 @@
 """Preconditions of a deploy. All are checked before anything changes, and all failures are reported together."""
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from pydantic import ValidationError
 
+from deploy import app as apps
+from deploy import channels, doors, first_day, page, places
 from deploy.app import COMPUTED
 from deploy.context import Context
-from deploy.project import FOLDER, NEVER, OWN, RUNTIME, SECRETS, Project
+from deploy.project import FOLDER, KEY, KEYRING, NEVER, OWN, RUNTIME, SECRETS, Project
 from deploy.secret_values import ASKED, asked, has_value, newest_version
 from deploy.tools import ROOT, DeployError
 from shared.domain.link import usable_language
@@ -27,12 +27,13 @@ def check(context: Context) -> None:
         DeployError: Some are not met; the message lists them all.
     """
     missing: list[str] = []
-    for one in (files, settings, tools):
+    for one in (files, settings, tools, first_day.gcloud):
         context.say(f"  check: {(one.__doc__ or '').splitlines()[0]}")
         missing += one(context)
-    for one in (cloud,):
+    doors.remind(context)
+    for one in (cloud, places.fit, channels.absent, first_day.database_mode, first_day.permissions):
         context.say(f"  check: {(one.__doc__ or '').splitlines()[0]}")
-        if context.tools.dry or not any("gcloud" in why for why in missing):
+        if context.tools.dry or not any("gcloud" in why or "no access" in why for why in missing):
             missing += one(context)
     if missing and not context.tools.dry:
         raise DeployError("\n".join(["Before this can be deployed:", *(f"  - {why}" for why in missing)]))
@@ -43,13 +44,8 @@ def files(context: Context) -> Iterator[str]:
     for name in (".env", "functions.yaml", "package.json"):
         if (ROOT / name).exists():
             yield f"remove {name} from the root of the clone: the Firebase CLI would deploy it with the functions"
-    if context.project.app is None and not (hosted() / "index.html").is_file():
+    if context.project.app is None and not (page.built() / "index.html").is_file():
         yield "the web app is not built: run make setup-web"
-
-
-def hosted() -> Path:
-    """The folder that Hosting serves."""
-    return ROOT / str(json.loads((ROOT / "firebase.json").read_text(encoding="utf-8"))["hosting"]["public"])
 
 
 def settings(context: Context) -> Iterator[str]:
@@ -60,7 +56,7 @@ def settings(context: Context) -> Iterator[str]:
         how = f"copy {FOLDER}/example.env to {name}" if project.app is None else f"{ADOPT} to write {name}"
         yield f"{how} and fill it in"
         return
-    for one in (_app_settings, _names, _values, _deploy_settings, _function_settings):
+    for one in (_app_settings, _names, _values, doors.unnamed, _deploy_settings, _function_settings):
         yield from one(project, str(name))
 
 
@@ -71,8 +67,10 @@ def _app_settings(project: Project, name: str) -> Iterator[str]:
         return
     if absent := [one for one in COMPUTED if not given.get(one)]:
         yield f"{ADOPT} to write {', '.join(absent)} into {name}"
-    if any(given.get(one) and project.id not in given[one] for one in ("VAULT_KEY", "TASKS_CALLER")):
-        yield f"correct VAULT_KEY and TASKS_CALLER in {name}: they belong to another project"
+    if given.get("TASKS_CALLER") and project.id not in given["TASKS_CALLER"]:
+        yield f"correct TASKS_CALLER in {name}: it belongs to another project"
+    if apps.regions(project.app) - {project.region}:
+        yield f"{ADOPT}: firebase.json sends calls to another region than DEPLOY_REGION={project.region}"
 
 
 def _names(project: Project, name: str) -> Iterator[str]:
@@ -95,12 +93,16 @@ def _values(project: Project, name: str) -> Iterator[str]:
         yield f"correct LANGUAGE in {name}: Link does not support it"
     if given.get("PLAID_BASE_URL"):
         yield f"remove PLAID_BASE_URL from {name}: a deployed backend calls Plaid directly"
+    if project.key.project != project.id and (project.key.ring, project.key.name) == (KEYRING, KEY):
+        yield f"correct VAULT_KEY in {name}: that key belongs to the backend of {project.key.project}"
 
 
 def _deploy_settings(project: Project, name: str) -> Iterator[str]:
     """The settings for the deploy alone, and the webhook address."""
-    if "@" not in project.alert_email:
-        yield f"set DEPLOY_ALERT_EMAIL in {name}: alerts are sent there"
+    if "@" not in project.alert_email and (project.alert_email or not project.alert_channels):
+        yield f"set DEPLOY_ALERT_EMAIL in {name}: alerts are sent there (or set DEPLOY_ALERT_CHANNELS)"
+    if not project.budget.isdecimal():
+        yield f"set DEPLOY_BUDGET in {name} to a whole number: the month's costs from which a warning is sent, or 0"
     if not 1 <= project.backup_days <= LONGEST_BACKUP_DAYS:
         yield f"set DEPLOY_BACKUP_DAYS in {name} to a number from 1 to {LONGEST_BACKUP_DAYS}"
     if not project.webhook_url.startswith("https://"):

@@ -35,6 +35,12 @@ class Context:
         """Prints a line at the terminal."""
         self.tools.say(line)
 
+    @property
+    def config(self) -> str:
+        """The firebase.json of the Firebase CLI's commands. A dry run does not write it."""
+        unwritten = self.tools.dry and self.project.app is None
+        return f"firebase.{self.project.id}.local.json" if unwritten else str(self.project.write_config())
+
     @cached_property
     def endpoints(self) -> dict[str, dict[str, Any]]:
         """The functions, as the Firebase CLI discovers them in main.py."""

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable
 
-from deploy import kms, monitoring_setup
+from deploy import budget, channels, kms, monitoring_setup
+from deploy.batches import existing
 from deploy.context import Context
 from deploy.iam import bindings
-from deploy.project import DATABASE, KEY, KEYRING, OF_DATA, REGION, SECRETS
+from deploy.project import DATABASE, OF_DATA, SECRETS
 from deploy.roles import RIGHTS
 from deploy.tools import DeployError
 from shared.service_accounts import tasks_caller
@@ -34,6 +35,7 @@ def destroy(context: Context, *, confirm: Callable[[str], str]) -> None:
     _confirmed(context, WARNING.format(id=project.id), f"Type {project.id} to continue: ", confirm, project.id)
     _functions(context)
     _hosting(context, confirm)
+    budget.remove(context)
     _monitoring(context)
     _secrets(context, [name for name in SECRETS if name not in OF_DATA])
     _accounts(context)
@@ -55,12 +57,9 @@ def _confirmed(context: Context, warning: str, question: str, confirm: Callable[
 
 def _functions(context: Context) -> None:
     project, tools = context.project, context.tools
-    config = f"firebase.{project.id}.local.json" if tools.dry else str(project.write_config())
-    common = ("--project", project.id, "--config", config, "--force")
-    listed = tools.json("functions", "list", project.flag, "--v2", f"--regions={REGION}") or []
-    there = {one["name"].rsplit("/", 1)[-1] for one in listed}
-    if ours := sorted(context.endpoints if tools.dry else there & context.endpoints.keys()):
-        tools.firebase("functions:delete", *ours, "--region", REGION, *common)
+    common = ("--project", project.id, "--config", context.config, "--force")
+    if ours := sorted(context.endpoints if tools.dry else existing(context)):
+        tools.firebase("functions:delete", *ours, "--region", project.region, *common)
 
 
 def _hosting(context: Context, confirm: Callable[[str], str]) -> None:
@@ -86,7 +85,7 @@ def _monitoring(context: Context) -> None:
         if name in there:
             tools.gcloud("logging", "metrics", "delete", name, flag, "--quiet")
     for one in tools.json("beta", "monitoring", "channels", "list", flag) or []:
-        if one.get("displayName") == monitoring_setup.CHANNEL:
+        if one.get("displayName") == channels.CHANNEL:
             tools.gcloud("beta", "monitoring", "channels", "delete", one["name"], flag, "--quiet")
 
 
@@ -120,15 +119,16 @@ def _key_rights(context: Context) -> None:
 
     A later account of the same name is a different account, and would only seem to have these rights.
     """
-    project, tools = context.project, context.tools
-    if kms.find(context)[1] is None:
+    if kms.settle(context)[1] is None:
         return
-    place = (f"--keyring={KEYRING}", f"--location={REGION}", project.flag)
-    held = bindings(tools.json("kms", "keys", "get-iam-policy", KEY, *place))
+    project, tools = context.project, context.tools
+    key = project.key
+    place = (f"--keyring={key.ring}", *key.place)
+    held = bindings(tools.json("kms", "keys", "get-iam-policy", key.name, *place))
     for account, rights in RIGHTS.items():
         member = f"serviceAccount:{project.address(account)}"
         if rights.key is not None and (rights.key, member) in held:
-            take = ("kms", "keys", "remove-iam-policy-binding", KEY, *place, f"--member={member}")
+            take = ("kms", "keys", "remove-iam-policy-binding", key.name, *place, f"--member={member}")
             tools.gcloud(*take, f"--role={rights.key}", "--format=none")
 
 

@@ -3,11 +3,15 @@
 from typing import Any
 
 from deploy.context import Context
-from deploy.project import KEY, KEYRING, REGION
 from deploy.roles import ACT_AS, INVOKE, QUEUES, RIGHTS
+from deploy.tools import DeployError
 from shared.service_accounts import tasks_caller
 
 Binding = tuple[str, str]  # role, member
+
+EVERYONE = "allUsers"
+UNCHECKED = "run.googleapis.com/invoker-iam-disabled"
+RESTRICTED = ("do not belong to a permitted customer", "iam.allowedPolicyMemberDomains", "iam.managed.allowedPolicy")
 
 
 def accounts(context: Context) -> None:
@@ -46,12 +50,13 @@ def key_rights(context: Context) -> None:
         DeployError: A command failed.
     """
     project, tools = context.project, context.tools
-    place = (f"--keyring={KEYRING}", f"--location={REGION}", project.flag)
-    held = bindings(tools.json("kms", "keys", "get-iam-policy", KEY, *place))
+    key = project.key
+    place = (f"--keyring={key.ring}", *key.place)
+    held = bindings(tools.json("kms", "keys", "get-iam-policy", key.name, *place))
     for account, rights in RIGHTS.items():
         member = f"serviceAccount:{project.address(account)}"
         if rights.key is not None and (rights.key, member) not in held:
-            grant = ("kms", "keys", "add-iam-policy-binding", KEY, *place, f"--member={member}")
+            grant = ("kms", "keys", "add-iam-policy-binding", key.name, *place, f"--member={member}")
             tools.gcloud(*grant, f"--role={rights.key}", "--format=none")
 
 
@@ -72,12 +77,34 @@ def callers(context: Context) -> None:
         name: f"serviceAccount:{project.address(one['serviceAccountEmail'])}"
         for name, one in (context.of_kind("eventTrigger") | context.of_kind("scheduleTrigger")).items()
     }
-    calls = dict.fromkeys(context.of_kind("httpsTrigger"), "allUsers")  # the functions authenticate callers themselves
+    calls = dict.fromkeys(context.of_kind("httpsTrigger"), EVERYONE)  # the functions authenticate callers themselves
     for function, member in (tasks | events | calls).items():
-        service = (service_of(function), f"--region={REGION}", project.flag)
-        if (INVOKE, member) not in bindings(tools.json("run", "services", "get-iam-policy", *service)):
-            grant = ("run", "services", "add-iam-policy-binding", *service, f"--member={member}")
+        service = (service_of(function), f"--region={project.region}", project.flag)
+        if (INVOKE, member) in bindings(tools.json("run", "services", "get-iam-policy", *service)):
+            continue
+        grant = ("run", "services", "add-iam-policy-binding", *service, f"--member={member}")
+        if member == EVERYONE:
+            _open(context, service, grant)
+        else:
             tools.gcloud(*grant, f"--role={INVOKE}", "--format=none")
+
+
+def _open(context: Context, service: tuple[str, ...], grant: tuple[str, ...]) -> None:
+    """Lets everyone call a service.
+
+    Where an organization forbids grants to everyone (domain-restricted sharing), Cloud Run stops checking callers
+    instead: https://cloud.google.com/run/docs/authenticating/public
+    """
+    tools = context.tools
+    found = tools.json("run", "services", "describe", *service) or {}
+    if found.get("metadata", {}).get("annotations", {}).get(UNCHECKED) == "true":
+        return
+    try:
+        tools.gcloud(*grant, f"--role={INVOKE}", "--format=none")
+    except DeployError as error:
+        if not any(reason in str(error) for reason in RESTRICTED):
+            raise
+        tools.gcloud("run", "services", "update", *service, "--no-invoker-iam-check", "--format=none")
 
 
 def service_of(function: str) -> str:

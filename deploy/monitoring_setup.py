@@ -8,13 +8,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from deploy import key_log
+from deploy.channels import channels, create
 from deploy.context import Context
 from deploy.tools import ROOT
 
 FOLDER = ROOT / "deploy" / "monitoring"
 LABEL, VERSION = "bank-policy", "bank-version"
 DASHBOARD = "bank-"
-CHANNEL = "Bank alerts"
 
 
 def metrics() -> dict[str, dict[str, Any]]:
@@ -39,8 +40,8 @@ def monitoring(context: Context) -> None:
     Raises:
         DeployError: A command failed.
     """
-    channel = _channel(context)
-    _policies(context, channel)
+    create(context)
+    _policies(context, [one["name"] for one in channels(context)] or ["CHANNEL"])  # a dry run finds none
     _dashboard(context)
 
 
@@ -62,33 +63,17 @@ def log_metrics(context: Context) -> None:
         tools.gcloud("logging", "metrics", verb, name, flag, f"--config-from-file={_write(context, name, made)}")
 
 
-def _channel(context: Context) -> str:
-    """The full name of the channel that sends alerts to the alert address."""
-    project, tools = context.project, context.tools
-    make = (
-        "beta", "monitoring", "channels", "create", project.flag, f"--display-name={CHANNEL}", "--type=email",
-        f"--channel-labels=email_address={project.alert_email}",
-    )  # fmt: skip
-    for last in (False, True):
-        for one in tools.json("beta", "monitoring", "channels", "list", project.flag) or []:
-            if one.get("displayName") == CHANNEL and one.get("labels", {}).get("email_address") == project.alert_email:
-                return str(one["name"])
-        if not last:
-            tools.gcloud(*make)
-    return "CHANNEL"  # in a dry run, which finds none
-
-
-def _policies(context: Context, channel: str) -> None:
+def _policies(context: Context, names: list[str]) -> None:
     flag, tools = context.project.flag, context.tools
     listed = tools.json("alpha", "monitoring", "policies", "list", flag) or []
     there = {one["userLabels"][LABEL]: one for one in listed if LABEL in one.get("userLabels", {})}
-    wanted = policies()
+    wanted = policies() | key_log.alerts(context.project)
     for name, policy in wanted.items():
-        labels = {LABEL: name, VERSION: version([policy, channel])}
+        labels = {LABEL: name, VERSION: version([policy, *names])}
         found = there.get(name)
         if found is not None and found["userLabels"].get(VERSION) == labels[VERSION]:
             continue
-        made = policy | {"userLabels": labels, "notificationChannels": [channel]}
+        made = policy | {"userLabels": labels, "notificationChannels": names}
         file = f"--policy-from-file={_write(context, f'policy-{name}', made)}"
         if found is None:
             tools.gcloud("alpha", "monitoring", "policies", "create", flag, file)

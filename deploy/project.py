@@ -1,9 +1,8 @@
 """The project to deploy to, read from its environment file.
 
 `deploy/env/.env.<project>` holds the functions' variables (docs/settings.md) and the settings of the deploy itself:
-DEPLOY_ALERT_EMAIL, the address for alerts; DEPLOY_FIRESTORE_LOCATION, the location of a new database;
-DEPLOY_BACKUP_DAYS, how long daily backups are kept. It can be committed, because secrets in it are refused. An app that
-has adopted this backend uses its own file instead (deploy/app.py).
+those in `OWN`, which docs/settings.md describes as well. It can be committed, because secrets in it are refused. An app
+that has adopted this backend uses its own file instead (deploy/app.py).
 """
 
 import json
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy import app as apps
+from deploy.locations import Key, database_near, key_near
 from deploy.tools import ROOT, DeployError
 from shared.service_accounts import tasks_caller
 from shared.settings import Settings
@@ -19,10 +19,17 @@ from shared.settings import Settings
 ID = re.compile(
     r"[a-z][a-z0-9-]{4,28}[a-z0-9]"
 )  # https://cloud.google.com/resource-manager/docs/creating-managing-projects
-REGION = str(Settings.model_fields["region"].default)
+DEFAULT_REGION = str(Settings.model_fields["deploy_region"].default)
 FOLDER = Path("deploy") / "env"
-OWN = {"DEPLOY_ALERT_EMAIL", "DEPLOY_FIRESTORE_LOCATION", "DEPLOY_BACKUP_DAYS"}
-RUNTIME = {"PROJECT", "REGION", "FUNCTION"}  # set by the functions' runtime
+OWN = {
+    "DEPLOY_ALERT_CHANNELS",
+    "DEPLOY_ALERT_EMAIL",
+    "DEPLOY_BACKUP_DAYS",
+    "DEPLOY_BUDGET",
+    "DEPLOY_FIRESTORE_LOCATION",
+    "DEPLOY_KEY_LOCATION",
+}
+RUNTIME = {"PROJECT", "FUNCTION"}  # set by the functions' runtime
 SECRETS = ("PLAID_SECRET", "PLAID_EU_SECRET", "AUDIT_KEYSET")
 OF_DATA = ("AUDIT_KEYSET",)  # needed to verify stored data, so kept as long as the data
 NEVER = {*SECRETS, "VAULT_KEYSET"}
@@ -34,14 +41,32 @@ _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*")
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """A project and the variables of its functions."""
+    """A project and the variables of its functions.
+
+    Attributes:
+        alert_channels: The last parts of the names of Cloud Monitoring's notification channels.
+        budget: The monthly costs from which a warning is sent, in the currency of the billing account; 0: none.
+    """
 
     id: str
     variables: dict[str, str]
     alert_email: str = ""
-    firestore_location: str = "nam5"
+    alert_channels: tuple[str, ...] = ()
+    budget: str = "100"
+    given_firestore_location: str = ""
+    given_key_location: str = ""
     backup_days: int = 7
     app: Path | None = None
+
+    @property
+    def region(self) -> str:
+        """The region of the functions, queues and schedules."""
+        return self.variables.get("DEPLOY_REGION") or DEFAULT_REGION
+
+    @property
+    def firestore_location(self) -> str:
+        """The location of the database."""
+        return self.given_firestore_location or database_near(self.region)
 
     @property
     def file(self) -> Path:
@@ -54,9 +79,10 @@ class Project:
         return f"--project={self.id}"
 
     @property
-    def key(self) -> str:
-        """The full name of the key that encrypts access tokens."""
-        return f"projects/{self.id}/locations/{REGION}/keyRings/{KEYRING}/cryptoKeys/{KEY}"
+    def key(self) -> Key:
+        """The key that encrypts access tokens. VAULT_KEY can name one of another project."""
+        location = self.given_key_location or key_near(self.firestore_location)
+        return Key.parse(self.variables.get("VAULT_KEY", "")) or Key(self.id, location, KEYRING, KEY)
 
     @property
     def host(self) -> str:
@@ -74,13 +100,23 @@ class Project:
         """The folder for the tools' files: inside the clone, ignored by git, without secrets."""
         return ROOT / ".local" / "deploy" / self.id
 
+    @property
+    def page(self) -> Path:
+        """The folder that Hosting serves: the built web app with this project's configuration (deploy/page.py)."""
+        return self.work / "page"
+
     def address(self, account: str) -> str:
         """The email address of a service account, whose name has a placeholder for the project."""
         return account.replace("{{ params.PROJECT_ID }}", self.id)
 
     def deployed_variables(self) -> dict[str, str]:
         """The functions' variables, including those computed from the project."""
-        found = {"VAULT_KEY": self.key, "WEBHOOK_URL": self.webhook_url, "TASKS_CALLER": tasks_caller(self.id)}
+        found = {
+            "DEPLOY_REGION": self.region,
+            "VAULT_KEY": str(self.key),
+            "WEBHOOK_URL": self.webhook_url,
+            "TASKS_CALLER": tasks_caller(self.id),
+        }
         return found | {name: value for name, value in self.variables.items() if value}
 
     def dotenv(self) -> str:
@@ -105,18 +141,22 @@ class Project:
         app = [rule for rule in config["hosting"]["headers"] if rule["source"] == "**"]
         for header in (one for rule in app for one in rule["headers"]):
             if header["key"] == "Content-Security-Policy":
-                header["value"] = deployed_policy(header["value"], self.id)
+                header["value"] = deployed_policy(header["value"], self.id, self.region)
+        config["hosting"]["public"] = str(self.page.relative_to(ROOT))
+        for rule in config["hosting"]["rewrites"]:
+            if "function" in rule:
+                rule["function"]["region"] = self.region
         path = ROOT / f"firebase.{self.id}.local.json"
         path.write_text(json.dumps(config, indent=2), encoding="utf-8")
         return path
 
 
-def deployed_policy(policy: str, project: str) -> str:
+def deployed_policy(policy: str, project: str, region: str) -> str:
     """The Content-Security-Policy of a project, with the origins of its functions and sign-in pages.
 
     It also allows the inline styles that Plaid's Link sets: https://plaid.com/docs/link/web/#csp-directives
     """
-    functions, sign_in = f"https://{REGION}-{project}.cloudfunctions.net", f"https://{project}.firebaseapp.com"
+    functions, sign_in = f"https://{region}-{project}.cloudfunctions.net", f"https://{project}.firebaseapp.com"
     for before, after in (
         ("style-src 'self'", "style-src 'self' 'unsafe-inline'"),
         ("connect-src 'self'", f"connect-src 'self' {functions}"),
@@ -178,12 +218,15 @@ def read(project: str, *, app: Path | None = None) -> Project:
         if found is None:
             raise DeployError(f"{path.name}, line {number} is not NAME=value")
         given[found[1]] = found[2][1:-1] if found[2][:1] in ("'", '"') and found[2][-1:] == found[2][:1] else found[2]
-    days = given.get("DEPLOY_BACKUP_DAYS") or "7"
+    days, channels = given.get("DEPLOY_BACKUP_DAYS") or "7", given.get("DEPLOY_ALERT_CHANNELS", "")
     return Project(
         id=project,
         app=app,
         variables={name: value for name, value in given.items() if name not in OWN},
         alert_email=given.get("DEPLOY_ALERT_EMAIL", ""),
-        firestore_location=given.get("DEPLOY_FIRESTORE_LOCATION") or "nam5",
+        alert_channels=tuple(part.strip().rsplit("/", 1)[-1] for part in channels.split(",") if part.strip()),
+        budget=given.get("DEPLOY_BUDGET") or "100",
+        given_firestore_location=given.get("DEPLOY_FIRESTORE_LOCATION", ""),
+        given_key_location=given.get("DEPLOY_KEY_LOCATION", ""),
         backup_days=int(days) if days.isdecimal() else 0,
     )

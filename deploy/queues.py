@@ -6,7 +6,6 @@ The CLI leaves a paused queue paused, which is right; the deploy reports it.
 from typing import Any
 
 from deploy.context import Context
-from deploy.project import REGION
 from deploy.tools import DeployError
 
 
@@ -21,7 +20,7 @@ def unfinished(context: Context) -> list[str]:
     queues_, jobs = _listed(context, "tasks", "queues"), _listed(context, "scheduler", "jobs")
     return [
         *(name for name in context.of_kind("taskQueueTrigger") if name not in queues_),
-        *(name for name in context.of_kind("scheduleTrigger") if job_of(name) not in jobs),
+        *(name for name in context.of_kind("scheduleTrigger") if job_of(context, name) not in jobs),
     ]
 
 
@@ -32,7 +31,7 @@ def queues(context: Context) -> None:
         DeployError: A queue is missing, because the deploy of the functions was incomplete.
     """
     project, tools = context.project, context.tools
-    place = (f"--location={REGION}", project.flag)
+    place = (f"--location={project.region}", project.flag)
     there = _listed(context, "tasks", "queues")
     for name, endpoint in context.of_kind("taskQueueTrigger").items():
         wanted = endpoint["taskQueueTrigger"]["rateLimits"]
@@ -57,20 +56,20 @@ def schedules(context: Context) -> None:
     """
     there = _listed(context, "scheduler", "jobs")
     for name in context.of_kind("scheduleTrigger"):
-        found = there.get(job_of(name))
+        found = there.get(job_of(context, name))
         if found is None and not context.tools.dry:
             raise DeployError(f"the schedule of {name} is missing: run this again")
         if found is not None and found.get("state", "ENABLED") != "ENABLED":
             context.say(f"  note: the schedule of {name} is {found['state'].lower()}, and stays that way")
 
 
-def job_of(function: str) -> str:
+def job_of(context: Context, function: str) -> str:
     """The Firebase CLI's name for the Cloud Scheduler job of a function."""
-    return f"firebase-schedule-{function}-{REGION}"
+    return f"firebase-schedule-{function}-{context.project.region}"
 
 
 def _listed(context: Context, *kind: str) -> dict[str, dict[str, Any]]:
-    found = context.tools.json(*kind, "list", f"--location={REGION}", context.project.flag) or []
+    found = context.tools.json(*kind, "list", f"--location={context.project.region}", context.project.flag) or []
     return {one["name"].rsplit("/", 1)[-1]: one for one in found}
 
 

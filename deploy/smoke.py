@@ -1,4 +1,7 @@
-"""A smoke test of the live system: routes refuse bad requests, a schedule runs, and a task is delivered."""
+"""A smoke test of the live system.
+
+Routes refuse bad requests, strangers cannot call what is not public, a schedule runs, a task and an event arrive.
+"""
 
 import time
 from collections.abc import Callable
@@ -8,8 +11,9 @@ from functools import partial
 import httpx
 
 from deploy.context import Context
-from deploy.project import REGION
+from deploy.event_probe import event_arrives
 from deploy.queues import job_of
+from deploy.strangers import probes
 from deploy.tools import DeployError
 
 OPEN_SECONDS = 120.0  # until IAM changes take effect: https://cloud.google.com/iam/docs/access-change-propagation
@@ -46,15 +50,19 @@ def smoke(context: Context) -> None:
     Raises:
         DeployError: A probe failed; the message says which one, and where to look.
     """
-    looks = [*(partial(_refused, context, probe) for probe in PROBES), partial(_page, context)]
+    looks: list[Callable[[], str | None]]
+    looks = [*(partial(_refused, context, probe) for probe in PROBES), partial(_page, context), *probes(context)]
     until = context.now() + OPEN_SECONDS
     failed = [why for look in looks if (why := _in_time(context, look, until)) is not None]
     began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(context.now()))
     for function in RUNS:
-        place = (f"--location={REGION}", context.project.flag)
-        context.tools.gcloud("scheduler", "jobs", "run", job_of(function), *place)
+        place = (f"--location={context.project.region}", context.project.flag)
+        context.tools.gcloud("scheduler", "jobs", "run", job_of(context, function), *place)
+    logged = partial(_is_logged, context, began=began)
+    if (why := event_arrives(context, logged=logged, pause=PAUSE_SECONDS)) is not None:
+        failed.append(why)
     for function, (event, what) in RUNS.items():
-        if not _logged(context, event, began):
+        if not _waits(context, partial(logged, event)):
             failed.append(f"not seen within {WAIT_SECONDS:.0f} s: {what} ({function}; check the function's log)")
     if failed:
         raise DeployError("\n".join(["It is deployed, but does not work yet:", *(f"  - {why}" for why in failed)]))
@@ -95,24 +103,26 @@ def _page(context: Context) -> str | None:
     return None if answer.status_code == httpx.codes.OK else f"{context.project.host}/: {answer.status_code}"
 
 
-def _logged(context: Context, event: str, began: str) -> bool:
+def _is_logged(context: Context, event: str, *, began: str) -> bool:
     """Whether an event was logged since `began`."""
     wanted = f'resource.type="cloud_run_revision" AND jsonPayload.message="{event}" AND timestamp>="{began}"'
     command = ("logging", "read", wanted, context.project.flag, "--freshness=1d", "--limit=1")
+    return bool(context.tools.json(*command)) or context.tools.dry
+
+
+def _waits(context: Context, logged: Callable[[], bool]) -> bool:
     deadline = context.now() + WAIT_SECONDS
-    while True:
-        found = context.tools.json(*command)
-        if found or context.tools.dry:
-            return True
+    while not logged():
         if context.now() >= deadline:
             return False
         context.tools.sleep(PAUSE_SECONDS)
+    return True
 
 
 def for_plaid(context: Context) -> str:
     """The remaining manual steps, with the addresses for Plaid's dashboard."""
     project = context.project
-    production = project.variables.get("PLAID_ENV") == "production"
+    production, mail = project.variables.get("PLAID_ENV") == "production", project.alert_email
     lines = [
         "Enter at Plaid (https://dashboard.plaid.com/developers/api):",
         f"  webhook               {project.webhook_url}",
@@ -121,7 +131,7 @@ def for_plaid(context: Context) -> str:
         f"  sign-in method        https://console.firebase.google.com/project/{project.id}/authentication/providers",
         f"  the web app           link it to the site if {project.host}/__/firebase/init.json has no apiKey:",
         f"                        https://console.firebase.google.com/project/{project.id}/settings/general",
-        f"  alerts                confirm the email address {project.alert_email}",
+        f"  alerts                {f'confirm the email address {mail}' if mail else 'send a test to each channel'}",
         f"  the dashboard         https://console.cloud.google.com/monitoring/dashboards?project={project.id}",
     ]
     if not production:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from deploy import apis, code, iam, kms, monitoring_setup, queues, smoke, store
+from deploy import apis, budget, cli_grants, code, iam, key_log, kms, monitoring_setup, places, queues, smoke, store
 from deploy.checks import check
 from deploy.context import Context
 from deploy.secret_values import secrets
@@ -13,11 +13,14 @@ Step = Callable[[Context], None]
 STEPS: tuple[tuple[str, Step], ...] = (
     ("checks", check),
     ("Google Cloud services", apis.apis),
+    ("locations", places.offered),
     ("Firebase", apis.firebase),
     ("log-based metrics", monitoring_setup.log_metrics),
     ("service accounts and roles", iam.accounts),
+    ("account that builds functions", cli_grants.build_account),
     ("encryption key", kms.key),
     ("rights on the key", iam.key_rights),
+    ("log of the key's use", key_log.key_log),
     ("secrets", secrets),
     ("database", store.database),
     ("backups", store.backups),
@@ -28,6 +31,7 @@ STEPS: tuple[tuple[str, Step], ...] = (
     ("schedules", queues.schedules),
     ("Hosting", code.hosting),
     ("alerts and dashboard", monitoring_setup.monitoring),
+    ("budget alert", budget.budget),
     ("smoke test", smoke.smoke),
 )
 

@@ -4,21 +4,22 @@ Command lines are visible to every process on the machine, so secrets go through
 """
 
 import json
-import os
 import shlex
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from deploy.processes import ROOT as ROOT
+from deploy.processes import Done as Done
+from deploy.processes import Runner, run
+
 FIREBASE = ROOT / "emulators" / "node_modules" / ".bin" / "firebase"
 PROGRAMS = {"gcloud": "gcloud", "firebase": str(FIREBASE)}
 
 MOMENTS = (5.0, 10.0, 20.0, 30.0, 60.0)  # seconds between tries
+CONTENTION = (15.0,) * 12  # several changes of one database's indexes at a time
 MINUTES = (30.0,) * 24  # for changes that Google says can take ten minutes
 
 # Errors that are temporary after a resource was created, until the change reaches all of Google Cloud.
@@ -37,6 +38,11 @@ NOT_YET = {
     "recently started to use Eventarc": MINUTES,
     # A database's name is reserved for some minutes after the database was deleted.
     "Please retry in": MINUTES,
+    # Many indexes: https://github.com/hashicorp/terraform-provider-google/issues/16664, firebase-tools#1119
+    "underlying data changed": CONTENTION,
+    "too much contention": CONTENTION,
+    # Instances that a previous batch of functions started end after some minutes without calls.
+    "Quota exceeded for total allowable CPU": MINUTES,
 }
 
 
@@ -44,28 +50,23 @@ class DeployError(Exception):
     """A problem that the operator has to fix; the message says which one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The result of a command."""
-
-    code: int
-    out: str
-    err: str
-
-
-Runner = Callable[[Sequence[str], str | None], Done]
-
-
-def run(command: Sequence[str], stdin: str | None) -> Done:
-    """Runs a command; the exit code is 127 if it is not installed."""
-    environment = {**os.environ, "CLOUDSDK_CORE_DISABLE_PROMPTS": "1", "NO_UPDATE_NOTIFIER": "1"}
-    try:
-        done = subprocess.run(
-            command, input=stdin or "", capture_output=True, text=True, check=False, env=environment, cwd=ROOT
-        )
-    except OSError as error:
-        return Done(127, "", f"{command[0]}: {error.strerror}")
-    return Done(done.returncode, done.stdout, done.stderr)
+# Errors that last until the operator acts, with what to do.
+MORE_CPU = (
+    "Cloud Run has too little quota in this region: open https://console.cloud.google.com/iam-admin/quotas, filter for "
+    "`Cloud Run Admin API` and `total CPU allocation per project per region`, request 40 vCPU or more, and run this "
+    "again when it is granted. A new project may have to pay a first bill before."
+)
+WHAT_TO_DO = {
+    "Quota exceeded for total allowable CPU": MORE_CPU,
+    "Quota violated": MORE_CPU,
+    "Max instances must be set to": MORE_CPU,
+    "maxScale may not exceed": MORE_CPU,
+    "total max instances in your project": MORE_CPU,
+    "is already reserved by another project": "Create a Hosting site with a name of your choice (firebase "
+    "hosting:sites:create), set WEBHOOK_URL to its address followed by /api/v1/bank/webhook, and run this again.",
+    # deploy.processes has ended it.
+    "firebase did not end within": f"If a function was being created all the time: {MORE_CPU}",
+}
 
 
 @dataclass(kw_only=True)
@@ -89,7 +90,7 @@ class Tools:
         if self.dry:
             self.say(f"  look: {shlex.join([program, *arguments])}")
             return Done(0, "", "")
-        return self.runner([self.programs[program], *arguments], None)
+        return self.runner([self.programs[program], *arguments], None, None)
 
     def lines(self, *arguments: str) -> list[str]:
         """The lines that a `gcloud` list prints; none in a dry run.
@@ -108,6 +109,17 @@ class Tools:
         """
         text = "\n".join(self.lines(*arguments, "--format=json"))
         return json.loads(text) if text else None
+
+    def token(self) -> str:
+        """An access token of the operator's gcloud login, for the few calls that gcloud has no command for.
+
+        Raises:
+            DeployError: It failed.
+        """
+        done = self.look("gcloud", "auth", "print-access-token")
+        if done.code or not done.out.strip():
+            raise DeployError("gcloud gave no access token: gcloud auth login")
+        return done.out.strip()
 
     def gcloud(self, *arguments: str, stdin: str | None = None) -> None:
         """Runs a `gcloud` command that changes something.
@@ -136,9 +148,10 @@ class Tools:
         return Done(0, "", "") if self.dry else self._patiently(program, arguments, stdin)
 
     def _patiently(self, program: str, arguments: Sequence[str], stdin: str | None) -> Done:
+        show = self.say if program == "firebase" and arguments[0] == "deploy" else None  # it takes many minutes
         tried: Counter[tuple[float, ...]] = Counter()  # each kind of error has its own number of retries
         while True:
-            done = self.runner([self.programs[program], *arguments], stdin)
+            done = self.runner([self.programs[program], *arguments], stdin, show)
             if done.code == 0:
                 return done
             texts = (done.err, done.out)  # the Firebase CLI writes warnings to one and errors to the other
@@ -150,4 +163,5 @@ class Tools:
             self.say(f"  … not ready yet, which can take {sum(waits) / 60:.0f} minutes: retrying in {wait:.0f} s")
             self.sleep(wait)
         said = [line for text in texts for line in text.strip().splitlines()[-15:]] or ["(no output)"]
+        said += dict.fromkeys(hint for word, hint in WHAT_TO_DO.items() for text in texts if word in text)
         raise DeployError("\n".join([f"`{shlex.join([program, *arguments])}` exited with {done.code}:", *said]))

@@ -130,7 +130,7 @@ def stack_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
         "PLAID_BASE_URL": plaid.base_url,
         "PLAID_ENV": plaid.environment,
         "WEBHOOK_URL": plaid.webhook_url or "",
-        "REGION": REGION,  # other tools use a variable of this name too
+        "DEPLOY_REGION": REGION,  # whatever the shell has
         "PLAID_EU_CLIENT_ID": plaid.eu_client_id,
         **({"COUNTRY_CODES": plaid.country} if plaid.country else {}),
         "BANK_LOG_LEVEL": os.environ.get("BANK_LOG_LEVEL", "INFO"),
@@ -156,7 +156,7 @@ def operator_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
         "PLAID_BASE_URL": plaid.base_url,
         "PLAID_ENV": plaid.environment,
         "WEBHOOK_URL": plaid.webhook_url or "",
-        "REGION": REGION,
+        "DEPLOY_REGION": REGION,
         "PLAID_EU_CLIENT_ID": plaid.eu_client_id,
         **secrets(plaid),
     }

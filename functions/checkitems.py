@@ -5,9 +5,12 @@ from firebase_functions import https_fn, options, tasks_fn
 from shared import service_accounts
 from shared.serving import items_container
 from shared.serving.guards import task_handler
+from shared.serving.sizes import SMALL_CPU
 
 
 @tasks_fn.on_task_dispatched(
+    cpu=SMALL_CPU,
+    concurrency=1,
     service_account=service_accounts.ROUNDS,
     timeout_sec=300,
     retry_config=options.RetryConfig(max_attempts=8, min_backoff_seconds=10, max_backoff_seconds=600, max_doublings=5),

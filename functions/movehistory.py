@@ -5,9 +5,12 @@ from firebase_functions import https_fn, options, tasks_fn
 from shared import service_accounts
 from shared.serving import removal_container
 from shared.serving.guards import task_handler
+from shared.serving.sizes import SMALL_CPU
 
 
 @tasks_fn.on_task_dispatched(
+    cpu=SMALL_CPU,
+    concurrency=1,
     service_account=service_accounts.ROUNDS,
     timeout_sec=540,
     # The queue retries within minutes; after that, the scheduler retries for as long as it takes.

@@ -9,6 +9,7 @@ from shared.domain.errors import ServiceError, Unavailable
 from shared.log import log
 from shared.serving import linking_container
 from shared.serving.guards import event_handler
+from shared.serving.sizes import SMALL_CPU
 from shared.settings import PLAID_SECRETS
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 
 @firestore_fn.on_document_created(
+    cpu=SMALL_CPU,
+    concurrency=1,
     service_account=service_accounts.CREATED,
     document="bank_connections/{connection_id}",
     secrets=PLAID_SECRETS,

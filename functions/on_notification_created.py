@@ -9,13 +9,18 @@ from shared.domain.push import PushMessage
 from shared.log import log
 from shared.serving import container
 from shared.serving.guards import event_handler
+from shared.serving.sizes import SMALL_CPU
 
 if TYPE_CHECKING:
     from google.cloud import firestore
 
 
 @firestore_fn.on_document_created(
-    document="users/{uid}/bank_notifications/{id}", timeout_sec=300, service_account=service_accounts.PUSH
+    cpu=SMALL_CPU,
+    concurrency=1,
+    document="users/{uid}/bank_notifications/{id}",
+    timeout_sec=300,
+    service_account=service_accounts.PUSH,
 )
 @event_handler
 def on_notification_created(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:

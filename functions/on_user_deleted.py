@@ -8,12 +8,15 @@ from firebase_functions import firestore_fn
 from shared import service_accounts
 from shared.serving import removal_container
 from shared.serving.guards import event_handler
+from shared.serving.sizes import SMALL_CPU
 
 if TYPE_CHECKING:
     from google.cloud import firestore
 
 
-@firestore_fn.on_document_deleted(document="users/{uid}", timeout_sec=120, service_account=service_accounts.DELETED)
+@firestore_fn.on_document_deleted(
+    cpu=SMALL_CPU, concurrency=1, document="users/{uid}", timeout_sec=120, service_account=service_accounts.DELETED
+)
 @event_handler
 def on_user_deleted(event: "firestore_fn.Event[firestore.DocumentSnapshot[Any] | None]") -> None:
     """A failed event is not delivered again: the daily check erases the data, once Auth does not know the user."""

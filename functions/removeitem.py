@@ -5,10 +5,13 @@ from firebase_functions import https_fn, options, tasks_fn
 from shared import service_accounts
 from shared.serving import removal_container
 from shared.serving.guards import task_handler
+from shared.serving.sizes import SMALL_CPU
 from shared.settings import PLAID_SECRETS
 
 
 @tasks_fn.on_task_dispatched(
+    cpu=SMALL_CPU,
+    concurrency=1,
     service_account=service_accounts.WORKER,
     secrets=PLAID_SECRETS,
     timeout_sec=540,

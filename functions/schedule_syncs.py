@@ -13,11 +13,17 @@ from shared.serving import (
     tokens_container,
 )
 from shared.serving.guards import event_handler, run_steps
+from shared.serving.sizes import SMALL_CPU
 from shared.settings import PLAID_SECRETS
 
 
 @scheduler_fn.on_schedule(
-    schedule="every 15 minutes", secrets=PLAID_SECRETS, timeout_sec=540, service_account=service_accounts.SCHEDULE
+    cpu=SMALL_CPU,
+    concurrency=1,
+    schedule="every 15 minutes",
+    secrets=PLAID_SECRETS,
+    timeout_sec=540,
+    service_account=service_accounts.SCHEDULE,
 )
 @event_handler
 def schedule_syncs(_event: scheduler_fn.ScheduledEvent) -> None:

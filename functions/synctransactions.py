@@ -8,11 +8,13 @@ from shared import service_accounts
 from shared.log import log
 from shared.serving import linking_container, sync_container
 from shared.serving.guards import outage_code, task_handler
+from shared.serving.sizes import MANY_INSTANCES
 from shared.settings import PLAID_SECRETS
 from shared.usecases.sync.run_sync import Outcome
 
 
 @tasks_fn.on_task_dispatched(
+    max_instances=MANY_INSTANCES,
     service_account=service_accounts.WORKER,
     secrets=PLAID_SECRETS,
     timeout_sec=540,

@@ -25,7 +25,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     project: str = Field(min_length=1)
-    region: str = "us-central1"
+    deploy_region: str = "us-central1"  # of the functions and their queues
     function: str = "operator"  # the function that this process serves: FUNCTION_TARGET, which its runtime sets
     plaid_env: Literal["sandbox", "production"] = "sandbox"
     plaid_base_url: str | None = None  # instead of Plaid's host for plaid_env

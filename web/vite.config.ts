@@ -6,6 +6,17 @@ import { defineConfig, type Plugin } from "vite";
 // `npm run dev` serves the sources, with hot reload, in front of a stack that `make dev` has started.
 const stack = `http://127.0.0.1:${5000 + Number(process.env.PORT_OFFSET ?? 0)}`;
 
+// Small modules that the way to the accounts needs: one file compresses better than a file each. "small" needs Firestore,
+// which the sign-in page does without.
+const GROUPS = [
+  {
+    name: "start",
+    test: /\/src\/(text\/(isolated|language|numbers|remembered)|parts\/(Crash|basics|toasts|useTitle))\.tsx?$/,
+  },
+  { name: "icons", test: /\/lucide-react\/.*\/(arrow-left-right|bell|chart-pie|cloud-off|info)\.m?js$/ },
+  { name: "small", test: /\/src\/parts\/(LoadFailed|replace|situation|useAction|useLinkFlow)\.tsx?$/ },
+];
+
 const inside = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 // What Redoc would load from another host or insert as an inline style; the page's policy forbids both.
 const REDOC_EDITS: [name: string, found: RegExp, instead: string][] = [
@@ -48,7 +59,10 @@ export default defineConfig({
     target: "es2022",
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 1200,
-    rolldownOptions: { input: { app: inside("index.html"), reference: inside("reference/index.html") } },
+    rolldownOptions: {
+      input: { app: inside("index.html"), reference: inside("reference/index.html") },
+      output: { codeSplitting: { groups: GROUPS, includeDependenciesRecursively: false } },
+    },
   },
   server: {
     host: "127.0.0.1",

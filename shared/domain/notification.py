@@ -1,13 +1,11 @@
 """Notifications to the user about a connection, one per event, in the user's language."""
 
-import hashlib
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-DEFAULT_LANGUAGE = "en"
+from shared.domain.locales import Locale, isolated
 
 
 class NotificationKind(StrEnum):
@@ -43,31 +41,63 @@ class Notification(BaseModel):
     read_at: datetime | None = None
 
 
-MAX_LABEL = 200  # characters of a transaction's name: a bank may send one as long as a document
-
 # Title and body by language; to add a language, add one entry to each kind. `{bank}` is the institution's name.
 TEXTS: dict[NotificationKind, dict[str, tuple[str, str]]] = {
     NotificationKind.NEEDS_REPAIR: {
         "en": ("{bank} needs your attention", "Reconnect {bank} to keep receiving new transactions."),
         "es": ("{bank} necesita tu atención", "Vuelve a conectar {bank} para seguir recibiendo tus movimientos."),
+        "fr": (
+            "{bank}\u00a0: votre intervention est nécessaire",
+            "Identifiez-vous de nouveau auprès de {bank} pour continuer à recevoir vos opérations.",
+        ),
+        "de": (
+            "{bank} braucht Ihre Aufmerksamkeit",
+            "Verbinden Sie {bank} erneut, um weiterhin neue Umsätze zu erhalten.",
+        ),
     },
     NotificationKind.NEEDS_RELINK: {
         "en": ("{bank} is disconnected", "This connection no longer works. Connect {bank} again to continue."),
         "es": ("{bank} está desconectado", "Esta conexión ya no funciona. Vuelve a conectar {bank} para continuar."),
+        "fr": (
+            "La connexion à {bank} est interrompue",
+            "Cette connexion ne fonctionne plus. Connectez de nouveau {bank} pour continuer.",
+        ),
+        "de": (
+            "{bank} ist getrennt",
+            "Diese Verbindung funktioniert nicht mehr. Verbinden Sie {bank} neu, um fortzufahren.",
+        ),
     },
     NotificationKind.REPAIRED: {
         "en": ("{bank} is working again", "{bank} is reconnected. New transactions are on their way."),
         "es": ("{bank} vuelve a funcionar", "{bank} está conectado de nuevo. Pronto verás tus movimientos nuevos."),
+        "fr": (
+            "{bank} fonctionne de nouveau",
+            "La connexion à {bank} est rétablie. Vos nouvelles opérations arrivent.",
+        ),
+        "de": ("{bank} funktioniert wieder", "{bank} ist wieder verbunden. Ihre neuen Umsätze sind unterwegs."),
     },
     NotificationKind.RENEWED: {
         "en": ("{bank} stays connected", "Your connection to {bank} has been renewed. You're all set."),
         "es": ("{bank} sigue conectado", "Tu conexión con {bank} se ha renovado. No tienes que hacer nada más."),
+        "fr": (
+            "Connexion à {bank} renouvelée",
+            "Votre connexion à {bank} a été renouvelée. Vous n’avez rien d’autre à faire.",
+        ),
+        "de": ("{bank} bleibt verbunden", "Ihre Verbindung wurde erneuert. Sie müssen nichts weiter tun."),
     },
     NotificationKind.EXPIRING: {
         "en": ("Renew your access to {bank}", "Your consent expires on {day}. Renew it to keep {bank} connected."),
         "es": (
             "Renueva el acceso a {bank}",
             "Tu consentimiento caduca el {day}. Renuévalo para mantener {bank} conectado.",
+        ),
+        "fr": (
+            "Renouvelez l’accès à {bank}",
+            "Votre consentement expire le {day}. Renouvelez-le pour maintenir la connexion à {bank}.",
+        ),
+        "de": (
+            "{bank}: Zugriff erneuern",
+            "Ihre Einwilligung läuft am {day} ab. Erneuern Sie sie, damit {bank} verbunden bleibt.",
         ),
     },
     NotificationKind.DISCONNECTING: {
@@ -79,6 +109,14 @@ TEXTS: dict[NotificationKind, dict[str, tuple[str, str]]] = {
             "{bank} se desconectará pronto",
             "{bank} está cambiando su forma de conexión. Inicia sesión otra vez para seguir conectado.",
         ),
+        "fr": (
+            "La connexion à {bank} prendra bientôt fin",
+            "{bank} change de mode de connexion. Identifiez-vous de nouveau pour maintenir la connexion.",
+        ),
+        "de": (
+            "{bank} wird bald getrennt",
+            "{bank} stellt die Art der Verbindung um. Melden Sie sich erneut an, um verbunden zu bleiben.",
+        ),
     },
     NotificationKind.NEW_ACCOUNTS: {
         "en": (
@@ -86,10 +124,26 @@ TEXTS: dict[NotificationKind, dict[str, tuple[str, str]]] = {
             "You have accounts at {bank} that you don't share yet. Would you like to add them?",
         ),
         "es": ("Cuentas nuevas en {bank}", "Tienes cuentas en {bank} que aún no compartes. ¿Quieres añadirlas?"),
+        "fr": (
+            "Nouveaux comptes chez {bank}",
+            "Vous avez chez {bank} des comptes que vous ne partagez pas encore. Souhaitez-vous les ajouter\u00a0?",
+        ),
+        "de": (
+            "{bank}: neue Konten",
+            "{bank} hat Konten, die Sie noch nicht freigegeben haben. Möchten Sie sie hinzufügen?",
+        ),
     },
     NotificationKind.REVOKED: {
         "en": ("{bank} was disconnected", "You withdrew your permission, so we deleted your data from {bank}."),
         "es": ("{bank} se ha desconectado", "Retiraste tu permiso, así que hemos eliminado tus datos de {bank}."),
+        "fr": (
+            "La connexion à {bank} a pris fin",
+            "Vous avez retiré votre autorisation\u00a0; nous avons donc supprimé vos données.",
+        ),
+        "de": (
+            "{bank} wurde getrennt",
+            "Sie haben Ihre Einwilligung widerrufen. Deshalb haben wir Ihre Daten gelöscht.",
+        ),
     },
     NotificationKind.ACCOUNT_REVOKED: {
         "en": ("An account at {bank} was removed", "You withdrew your permission, so we deleted the account's data."),
@@ -97,10 +151,20 @@ TEXTS: dict[NotificationKind, dict[str, tuple[str, str]]] = {
             "Se ha quitado una cuenta de {bank}",
             "Retiraste tu permiso, así que hemos eliminado los datos de la cuenta.",
         ),
+        "fr": (
+            "Un compte chez {bank} a été retiré",
+            "Vous avez retiré votre autorisation\u00a0; nous avons donc supprimé les données du compte.",
+        ),
+        "de": (
+            "{bank}: Konto entfernt",
+            "Sie haben Ihre Einwilligung widerrufen. Deshalb haben wir die Daten des Kontos gelöscht.",
+        ),
     },
     NotificationKind.FIRST_SYNC_DONE: {
         "en": ("{bank} is connected", "All your transactions from {bank} are here."),
         "es": ("{bank} está conectado", "Ya tienes aquí todos tus movimientos de {bank}."),
+        "fr": ("Connexion à {bank} établie", "Toutes vos opérations chez {bank} sont là."),
+        "de": ("{bank} ist verbunden", "Alle Ihre Umsätze sind da."),
     },
     NotificationKind.HISTORY_LATE: {
         "en": (
@@ -111,6 +175,14 @@ TEXTS: dict[NotificationKind, dict[str, tuple[str, str]]] = {
             "Tus movimientos antiguos se retrasan",
             "{bank} aún no ha enviado todo tu historial. Lo comprobamos cuatro veces al día y te avisaremos.",
         ),
+        "fr": (
+            "Vos opérations plus anciennes ont du retard",
+            "{bank} n’a pas encore transmis tout l’historique. Nous vérifions quatre fois par jour et vous avertirons.",
+        ),
+        "de": (
+            "Ältere Umsätze verzögern sich",
+            "{bank} hat noch nicht alle Umsätze gesendet. Wir prüfen das viermal am Tag und geben Ihnen Bescheid.",
+        ),
     },
     NotificationKind.LINK_AGAIN: {
         "en": (
@@ -118,6 +190,14 @@ TEXTS: dict[NotificationKind, dict[str, tuple[str, str]]] = {
             "Something went wrong, and nothing was saved. Please connect it again.",
         ),
         "es": ("No pudimos conectar tu banco", "Algo salió mal y no se guardó nada. Vuelve a conectarlo, por favor."),
+        "fr": (
+            "Nous n’avons pas pu connecter votre banque",
+            "Un problème est survenu et rien n’a été enregistré. Veuillez la connecter de nouveau.",
+        ),
+        "de": (
+            "Wir konnten Ihre Bank nicht verbinden",
+            "Etwas ist schiefgelaufen, und es wurde nichts gespeichert. Bitte verbinden Sie sie noch einmal.",
+        ),
     },
     NotificationKind.HISTORY_MOVED: {
         "en": (
@@ -128,14 +208,27 @@ TEXTS: dict[NotificationKind, dict[str, tuple[str, str]]] = {
             "{bank}: hemos trasladado tus notas",
             "Tu nueva conexión sustituye a la anterior. Notas trasladadas: {moved}. Notas en el archivo: {archived}.",
         ),
+        "fr": (
+            "{bank}\u00a0: vos notes ont été transférées",
+            "La nouvelle connexion remplace l’ancienne. Notes transférées\u00a0: {moved}, archivées\u00a0: {archived}.",
+        ),
+        "de": (
+            "{bank}: Ihre Notizen wurden übernommen",
+            "Ihre neue Verbindung ersetzt die alte. Übernommene Notizen: {moved}. Notizen im Archiv: {archived}.",
+        ),
     },
     NotificationKind.NOTE_KEPT: {
         "en": ("A transaction was removed", "{bank} removed {label}. We saved your notes: {notes}"),
         "es": ("Se ha eliminado un movimiento", "{bank} eliminó {label}. Hemos guardado tus notas: {notes}"),
+        "fr": (
+            "Une opération a été supprimée",
+            "{bank} a supprimé {label}. Nous avons conservé vos notes\u00a0: {notes}",
+        ),
+        "de": ("Ein Umsatz wurde entfernt", "{bank} hat {label} entfernt. Wir haben Ihre Notizen aufbewahrt: {notes}"),
     },
 }
 
-_A_BANK = {"en": "Your bank", "es": "Tu banco"}
+A_BANK = {"en": "Your bank", "es": "Tu banco", "fr": "Votre banque", "de": "Ihre Bank"}
 
 
 def notification(
@@ -144,9 +237,9 @@ def notification(
     event_id: str,
     connection_id: str,
     bank: str | None,
-    language: str | None,
+    language: object,
     now: datetime,
-    **words: str,
+    **words: str | int | date | tuple[str, ...],
 ) -> Notification:
     """The notification of an event, in the user's language.
 
@@ -155,51 +248,31 @@ def notification(
         event_id: Identifies the event among those of its kind: a repeated event has the same notification.
         connection_id: The connection that the event is about.
         bank: The institution's name, if it is known.
-        language: The user's, as two letters; English if there are no texts in it.
+        language: What the user's profile says, such as "fr-CA"; English if there are no texts in it.
         now: The present.
-        words: The text's other placeholders.
+        words: The text's other placeholders. Numbers and days are written as the user's region writes them.
     """
-    spoken = language if language in TEXTS[kind] else DEFAULT_LANGUAGE
-    title, body = TEXTS[kind][spoken]
-    named = {"bank": bank or _A_BANK[spoken], **words}
+    reader = Locale.of(language)
+    title, body = TEXTS[kind][reader.language]
+    named = {"bank": bank or A_BANK[reader.language], **words}
+    shown = {name: _shown(word, reader) for name, word in named.items()}
     return Notification(
         notification_id=f"{kind}-{event_id}",
         kind=kind,
         connection_id=connection_id,
-        title=title.format(**named),
-        body=body.format(**named),
+        title=title.format(**shown),
+        body=body.format(**shown),
         created_at=now,
     )
 
 
-def note_kept(
-    *,
-    connection_id: str,
-    transaction_id: str,
-    label: str,
-    notes: dict[str, Any],
-    bank: str | None = None,
-    language: str | None = None,
-    now: datetime,
-) -> Notification | None:
-    """Saves the user's notes on a transaction that the bank removed; None if there are no notes."""
-    written = [str(notes[name]) for name in ("note", "category") if notes.get(name)]
-    if isinstance(tags := notes.get("tags"), list):
-        written += [f"#{tag}" for tag in tags]
-    if not written:
-        return None
-    return notification(
-        NotificationKind.NOTE_KEPT,
-        event_id=transaction_id if len(transaction_id) <= MAX_LABEL else _hashed(transaction_id),
-        connection_id=connection_id,
-        bank=bank,
-        language=language,
-        now=now,
-        label=label[:MAX_LABEL],
-        notes=" · ".join(written),
-    )
-
-
-def _hashed(event_id: str) -> str:
-    """A short id for an event whose own id is too long: a document id has at most 1,500 bytes."""
-    return hashlib.sha256(event_id.encode()).hexdigest()
+def _shown(word: str | int | date | tuple[str, ...], reader: Locale) -> str:
+    match word:
+        case str():
+            return isolated(word)
+        case int():
+            return reader.number(word)
+        case date():
+            return reader.day(word)
+        case _:
+            return " · ".join(map(isolated, word))

@@ -13,7 +13,8 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from shared.domain.notification import DEFAULT_LANGUAGE, NotificationKind
+from shared.domain.locales import DEFAULT_LANGUAGE, Locale
+from shared.domain.notification import NotificationKind
 
 MAX_TOKENS = 20  # as many as the Firestore rules let a user write
 MAX_TOKEN_LENGTH = 4096
@@ -22,10 +23,14 @@ MAX_TOKEN_LENGTH = 4096
 _ATTENTION = {
     "en": ("Your bank connection needs attention", "Open the app to fix it."),
     "es": ("Tu conexión bancaria necesita atención", "Abre la app para solucionarlo."),
+    "fr": ("Votre connexion bancaire requiert votre attention", "Ouvrez l’application pour y remédier."),
+    "de": ("Ihre Bankverbindung braucht Ihre Aufmerksamkeit", "Öffnen Sie die App, um das Problem zu beheben."),
 }
 _NEWS = {
     "en": ("Your bank connection has an update", "Open the app to see the details."),
     "es": ("Hay novedades en tu conexión bancaria", "Abre la app para ver los detalles."),
+    "fr": ("Votre connexion bancaire a du nouveau", "Ouvrez l’application pour voir les détails."),
+    "de": ("Neuigkeiten zu Ihrer Bankverbindung", "Öffnen Sie die App, um die Einzelheiten zu sehen."),
 }
 NEED_THE_USER = frozenset(
     {
@@ -60,8 +65,7 @@ class PushMessage(BaseModel):
 
     def in_language(self, language: object) -> Self:
         """The same message in another language; English if there are no texts in it."""
-        known = language if isinstance(language, str) and language in _NEWS else DEFAULT_LANGUAGE
-        return self.model_copy(update={"language": known})
+        return self.model_copy(update={"language": Locale.of(language).language})
 
     @property
     def title(self) -> str:

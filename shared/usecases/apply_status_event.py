@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from shared import trace
@@ -9,8 +10,8 @@ from shared.domain import reminders, status
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.errors import ServiceError
-from shared.domain.link import usable_language
-from shared.domain.notification import Notification, NotificationKind, note_kept, notification
+from shared.domain.kept_note import note_kept
+from shared.domain.notification import Notification, NotificationKind, notification
 from shared.domain.removal import Removal, RemovalReason
 from shared.domain.status import StatusEvent
 from shared.log import log
@@ -234,7 +235,7 @@ class StatusEvents:
             case NotificationKind.EXPIRING:
                 expires = after.consent_expiration_time
                 ahead = reminders.warning_due(expires, now=now)
-                day = expires.date().isoformat() if expires else now.date().isoformat()
+                day = (expires or now).date()
                 event_id = f"{after.connection_id}-{day}-{ahead.days if ahead else 0}"
                 return (self._notification(after, kind, event_id, day=day),)
             case NotificationKind.NEW_ACCOUNTS:
@@ -245,7 +246,7 @@ class StatusEvents:
                 return ()
 
     def _notification(
-        self, connection: BankConnection, kind: NotificationKind, event_id: str, **words: str
+        self, connection: BankConnection, kind: NotificationKind, event_id: str, **words: date
     ) -> Notification:
         return notification(
             kind,
@@ -257,8 +258,8 @@ class StatusEvents:
             **words,
         )
 
-    def _language(self, app_user_id: str) -> str | None:
-        return usable_language(self.profiles.find(app_user_id).language)
+    def _language(self, app_user_id: str) -> object:
+        return self.profiles.find(app_user_id).language
 
     def _revocation(self, before: BankConnection) -> Removal:
         """The removal of the data; the connection's document stays, to show the reason.

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.exchange import Intent
-from shared.domain.link import usable_language
 from shared.domain.notification import Notification, NotificationKind, notification
 from shared.log import log
 from shared.ports import Clock, Intents, Profiles, Version
@@ -40,7 +39,7 @@ class ReportLostExchange:
             event_id=intent.connection_id,
             connection_id=intent.connection_id,
             bank=None,
-            language=usable_language(self.profiles.find(intent.app_user_id).language),
+            language=self.profiles.find(intent.app_user_id).language,
             now=self.clock.now(),
         )
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.domain.errors import Unavailable
-from shared.domain.link import usable_language
 from shared.domain.push import PushMessage, PushOutcome, Receipt, usable_tokens
 from shared.log import log
 from shared.ports import Clock, Messaging, Pushes
@@ -36,7 +35,7 @@ class SendPush:
             Unavailable: The store did not answer; nothing was sent.
         """
         stored = self.pushes.devices(app_user_id)
-        message = message.in_language(usable_language(stored.language))
+        message = message.in_language(stored.language)
         tokens = self.devices.keep_owned(usable_tokens(stored.tokens), app_user_id=app_user_id)
         if not tokens:
             log.info("push.no_devices", **message.data)

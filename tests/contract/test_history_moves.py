@@ -12,7 +12,8 @@ import pytest
 from shared.domain.audit import Actor
 from shared.domain.errors import Conflict
 from shared.domain.history_move import ArchivedTransaction, HistoryMove, MoveState
-from shared.domain.notification import NotificationKind, note_kept, notification
+from shared.domain.kept_note import note_kept
+from shared.domain.notification import NotificationKind, notification
 from shared.domain.removal import Removal, RemovalReason
 from shared.ports import ArchiveRow, DropRow, EndedMove, MovableRow, MoveNote, MoveStep, PutNotification, PutRemoval
 from tests.contract.removal_ports import NOW, Ports, connect, fake, firestore

@@ -7,33 +7,26 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from deploy import context, project
 from deploy.context import Context, manifest
-from deploy.smoke import PROBES
 from deploy.tools import ROOT, Tools
 from tests.deploy import existing_app
 from tests.deploy.fake_cloud import PLAID_SECRET, PROJECT, Cloud
+from tests.deploy.fake_web import Web
 
 ENVIRONMENT = """\
 # of a test
 PLAID_ENV=production
 PLAID_CLIENT_ID='a client'
 DEPLOY_ALERT_EMAIL=on-call@example.com
+CORS_ORIGINS=https://app.example.com
+APP_CHECK=1
 """
 
 
 WORK = ROOT / ".local" / "deploy" / PROJECT
-
-
-def live(method: str, url: str, **_: Any) -> httpx.Response:
-    """Answer as the live system's addresses should."""
-    for probe in PROBES:
-        if (method, url.partition(".web.app")[2]) == (probe.method, probe.path):
-            return httpx.Response(probe.status, json={"error": {"details": {"code": probe.code}}})
-    return httpx.Response(200)
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +46,8 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     page = tmp_path / "hosted" / "index.html"
     page.parent.mkdir()
     page.touch()
-    monkeypatch.setattr("deploy.checks.hosted", lambda: page.parent)
+    (page.parent / "config.json").write_text('{"region": "us-central1", "oauth_redirect": false}', encoding="utf-8")
+    monkeypatch.setattr("deploy.page.built", lambda: page.parent)
     yield path
     shutil.rmtree(WORK, ignore_errors=True)
     (ROOT / f"firebase.{PROJECT}.local.json").unlink(missing_ok=True)
@@ -71,6 +65,12 @@ def cloud(functions: dict[str, Any]) -> Cloud:
 
 
 @pytest.fixture
+def web(cloud: Cloud) -> Web:
+    """The addresses that a deploy calls."""
+    return Web(cloud)
+
+
+@pytest.fixture
 def said() -> list[str]:
     """The lines that were printed to the terminal."""
     return []
@@ -81,7 +81,12 @@ Deploy = Callable[..., Context]
 
 @pytest.fixture
 def ready(
-    cloud: Cloud, environment: Path, said: list[str], functions: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud,
+    web: Web,
+    environment: Path,
+    said: list[str],
+    functions: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Deploy:
     """Make the context of one run of the deploy."""
     monkeypatch.setattr(context, "manifest", lambda: functions)
@@ -89,6 +94,6 @@ def ready(
     def make(*, dry: bool = False, interactive: bool = True, app: Path | None = None) -> Context:
         programs = {"gcloud": "gcloud", "firebase": "firebase"}
         tools = Tools(say=said.append, dry=dry, programs=programs, runner=cloud, sleep=lambda _: None)
-        return Context(project.read(PROJECT, app=app), tools, lambda _: PLAID_SECRET, interactive, request=live)
+        return Context(project.read(PROJECT, app=app), tools, lambda _: PLAID_SECRET, interactive, request=web)
 
     return make

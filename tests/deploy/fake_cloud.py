@@ -6,6 +6,7 @@ switched on refuses calls. Commands answer as the tools do: output, error, exit 
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
@@ -14,18 +15,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deploy.tools import Done
+from deploy.processes import TIMED_OUT, Done, Show
 
 # A deploy writes into folders of the clone named after the project: each test process has its own project.
 PROJECT = f"a-bank-project-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
 PLAID_SECRET = "not-a-real-plaid-secret"
+ACCESS_TOKEN = "not-a-real-access-token"
 Json = dict[str, Any]
 
 SERVICE_OF = {
     "iam": "iam", "kms": "cloudkms", "secrets": "secretmanager", "firestore": "firestore", "run": "run",
     "tasks": "cloudtasks", "scheduler": "cloudscheduler", "logging": "logging", "functions": "cloudfunctions",
-    "monitoring": "monitoring", "alpha": "monitoring", "beta": "monitoring",
+    "eventarc": "eventarc", "monitoring": "monitoring", "alpha": "monitoring", "beta": "monitoring",
 }  # fmt: skip
+REGIONS = ("us-central1", "us-east1", "europe-west1", "europe-west3", "asia-east1")
+LOCATIONS = {"kms": (*REGIONS, "us", "europe"), "firestore": (*REGIONS, "nam5", "eur3")}
+BILLING_ACCOUNT = "billingAccounts/0A1B2C-3D4E5F-6A7B8C"
+NO_BUDGETS = "PERMISSION_DENIED: The caller does not have permission"
 
 NO_METRIC = (  # https://github.com/hashicorp/terraform-provider-google/issues/11102
     '(gcloud.alpha.monitoring.policies.create) NOT_FOUND: Cannot find metric(s) that match type = "logging.googleapis.'
@@ -40,12 +46,31 @@ EVENTARC = (
 )
 
 
+NO_CPU = "Quota exceeded for total allowable CPU per project per region."
+
+
 class Refused(Exception):
     """What a tool prints when it fails, and what the Firebase CLI has warned of before."""
 
     def __init__(self, why: str, warning: str = "") -> None:
         super().__init__(why)
         self.warning = warning
+
+
+COMPUTE = "123456-compute@developer.gserviceaccount.com"
+CLI_GRANTS = ("roles/run.invoker", "roles/eventarc.eventReceiver")
+RESTRICTED = (
+    "FAILED_PRECONDITION: One or more users named in the policy do not belong to a permitted customer, perhaps due to "
+    "an organization policy."
+)
+CONTENTION = (
+    "Request to https://firestore.googleapis.com/v1/projects/p/databases/(default)/collectionGroups/g/fields/f had "
+    "HTTP Error: 409, Please retry, underlying data changed"
+)
+
+
+class NeverEnds(Exception):
+    """The Firebase CLI deletes and creates a function again and again; deploy.processes ends it."""
 
 
 @dataclass
@@ -56,7 +81,16 @@ class Cloud:
         stop_at: The change at which the connection breaks (counted from 1), and whether before or after its effect.
         metrics_take: How often a new metric is not found by those who name it: Monitoring hears of it minutes later.
         name_kept: How often a new database is refused the name of one that was deleted.
+        born: When databases and triggers were created, by name; a trigger hears only of a database that is older.
+        logged: The events that functions logged.
+        restricted: Whether the organization forbids grants to everyone (domain-restricted sharing).
+        contention: How many deploys of indexes find that others change them.
+        gcloud_version: What gcloud says of itself.
+        cpu_quota: The vCPU that functions may use when they start together.
+        cpu_taken: How many deploys of functions find that other instances use the quota.
         eventarc_takes: How many deploys of functions find Eventarc's own account without its rights.
+        not_offered: Services that Google does not offer in a region.
+        sees_budgets: Whether the operator has rights on the billing account.
     """
 
     state: Json = field(default_factory=dict)
@@ -67,6 +101,17 @@ class Cloud:
     cleanup_policy_needed: bool = True
     metrics_take: int = 3
     eventarc_takes: int = 1
+    born: dict[str, int] = field(default_factory=dict)
+    logged: set[str] = field(default_factory=set)
+    restricted: bool = False
+    contention: int = 0
+    gcloud_version: Json = field(
+        default_factory=lambda: {"Google Cloud SDK": "528.0.0", "alpha": "2025.06.20", "beta": "2025.06.20"}
+    )
+    cpu_quota: float = 10
+    cpu_taken: int = 0
+    not_offered: set[tuple[str, str]] = field(default_factory=set)
+    sees_budgets: bool = True
     name_kept: int = 0
     unseen: dict[str, int] = field(default_factory=dict)
     manifest: Callable[[], Json] | None = None
@@ -82,14 +127,18 @@ class Cloud:
             "dashboards",
             "channels",
             "apps",
+            "budgets",
         ):
             self.state.setdefault(kind, {})
-        for kind in ("keys", "bindings", "databases", "schedules", "functions", "queues", "jobs", "deployed", "apps"):
+        for kind in ("keys", "bindings", "databases", "schedules", "functions", "queues", "jobs", "deployed", "sites"):
             self.state.setdefault(kind, {})
+        self.state.setdefault("unchecked", [])  # Cloud Run services that do not check who calls
+        self.state.setdefault("audit", [])
+        self.state.setdefault("region", "us-central1")  # of the functions
         self.state.setdefault("projects", {PROJECT: {"billing": True, "firebase": False}})
         self.state.setdefault("users", {"gcloud": ["op@example.com"], "firebase": ["op@example.com"]})
 
-    def __call__(self, command: Sequence[str], stdin: str | None) -> Done:
+    def __call__(self, command: Sequence[str], stdin: str | None, _show: Show | None = None) -> Done:
         """Run a command as `deploy.tools.run` does."""
         program, *arguments = command
         tool = Path(program).name
@@ -99,6 +148,8 @@ class Cloud:
         try:
             run = self._gcloud if tool == "gcloud" else self._firebase
             out = run(arguments, stdin)
+        except NeverEnds:
+            return Done(TIMED_OUT, "creating function...", f"{tool} did not end within 30 minutes\n")
         except Refused as why:
             if tool == "firebase":  # the Firebase CLI prints errors to its output, and only warnings to stderr
                 return Done(1, f"\nError: {why}\n", f"(node:7) DeprecationWarning: `punycode`\n{why.warning}")
@@ -120,7 +171,24 @@ class Cloud:
     def _make(self, kind: str, name: str, value: Any) -> str:
         if name in self.state[kind]:
             raise Refused(f"ALREADY_EXISTS: {kind} {name}")
-        return self._change(lambda: self.state[kind].__setitem__(name, value))
+
+        def effect() -> None:
+            self.state[kind][name] = value
+            self._bear(name)
+
+        return self._change(effect)
+
+    def _bear(self, name: str) -> None:
+        self.born[name] = max(self.born.values(), default=0) + 1
+
+    def create_database_again(self) -> None:
+        """As a restore does: the name and the content are the same."""
+        self._bear("(default)")
+
+    def deliver(self, function: str) -> None:
+        """Deliver an event, if the function's trigger is one of the present database."""
+        if function in self.state["functions"] and self.born[function] > self.born["(default)"]:
+            self.logged.add("push.not_a_notification")
 
     def _there(self, kind: str, name: str) -> Any:
         if name not in self.state[kind]:
@@ -133,7 +201,9 @@ class Cloud:
 
     def _bind(self, where: str, role: str, member: str, *, take: bool = False) -> str:
         address = member.partition(":")[2]
-        if not take and member != "allUsers" and address not in self.state["accounts"]:
+        if member == "allUsers" and self.restricted:
+            raise Refused(RESTRICTED)
+        if not take and member != "allUsers" and address not in {*self.state["accounts"], COMPUTE}:
             raise Refused(f"INVALID_ARGUMENT: Service account {address} does not exist.")
         bound = self.state["bindings"].setdefault(where, [])
         pair = [role, member]
@@ -153,6 +223,8 @@ class Cloud:
             if words[:2] == ["auth", "list"]:
                 return ""
             raise Refused("You do not currently have an active account selected.")
+        if words == ["version"]:
+            return self.gcloud_version
         if words[0] in ("auth", "projects", "billing", "services"):
             return getattr(self, f"_{words[0]}")(words[1:], flags)
         if flags.get("project") not in self.state["projects"]:
@@ -160,23 +232,64 @@ class Cloud:
         service = f"{SERVICE_OF[words[0]]}.googleapis.com"
         if service not in self.state["services"]:
             raise Refused(f"PERMISSION_DENIED: {service} has been turned off")
+        if words[1] in ("regions", "locations"):
+            return self._locations(words[0], words[1:])
         group = words[0] if words[0] not in ("alpha", "beta") else "monitoring"
         return getattr(self, f"_{group}")(words[1 if words[0] == group else 2 :], flags, stdin)
 
-    def _auth(self, _words: list[str], _flags: Json) -> str:
+    def _auth(self, words: list[str], _flags: Json) -> str:
+        if words == ["print-access-token"]:
+            return f"{ACCESS_TOKEN}\n"
         return "\n".join(self.state["users"]["gcloud"])
 
-    def _billing(self, words: list[str], _flags: Json) -> str:
-        return str(self._there("projects", words[2])["billing"])
+    def _billing(self, words: list[str], flags: Json) -> Any:
+        if words[0] == "projects":
+            enabled = self._there("projects", words[2])["billing"]
+            return str(enabled) if "Enabled" in flags["format"] else BILLING_ACCOUNT if enabled else ""
+        assert flags["billing-project"] == PROJECT
+        if not self.sees_budgets:
+            raise Refused(NO_BUDGETS)
+        match words[1:]:
+            case ["list"]:
+                assert f"billingAccounts/{flags['billing-account']}" == BILLING_ACCOUNT
+                return list(self.state["budgets"].values())
+            case ["create"]:
+                assert flags["filter-projects"] == f"projects/{PROJECT}"
+                name = f"{BILLING_ACCOUNT}/budgets/{len(self.state['budgets']) + 1}"
+                sent = flags.get("notifications-rule-monitoring-notification-channels", "")
+                made = {"name": name, "displayName": flags["display-name"], "channels": sent.split(",")}
+                for channel in filter(None, made["channels"]):
+                    assert self._there("channels", channel)["type"] == "email"
+                amount = {"specifiedAmount": {"currencyCode": "EUR", "units": flags["budget-amount"]}}
+                return self._make("budgets", name, made | {"amount": amount})
+            case ["update", name]:
+                amount = self._there("budgets", name)["amount"]["specifiedAmount"]
+                return self._change(lambda: amount.update(units=flags["budget-amount"]))
+            case ["delete", name]:
+                return self._drop("budgets", name)
+        raise Refused(f"unknown: {words}")
+
+    def _locations(self, group: str, words: list[str]) -> Any:
+        assert words[1:] == ["list"]
+        there = [one for one in LOCATIONS.get(group, REGIONS) if (group, one) not in self.not_offered]
+        return [{"name": f"projects/{PROJECT}/locations/{one}", "locationId": one} for one in there]
 
     def _projects(self, words: list[str], flags: Json) -> Any:
-        verb, project = words
+        verb, project, *file = words
         self._there("projects", project)
         match verb:
             case "describe":
                 return "123456"
             case "get-iam-policy":
-                return self._policy("project")
+                etag = str(hash(json.dumps([self.state["bindings"].get("project"), self.state["audit"]])))
+                audit = {"auditConfigs": copy.deepcopy(self.state["audit"])} if self.state["audit"] else {}
+                return self._policy("project") | {"etag": etag, "version": 1} | audit
+            case "set-iam-policy":
+                made, now = _file(file[0]), self._projects(["get-iam-policy", project], {})
+                if made["etag"] != now["etag"]:
+                    raise Refused("ABORTED: there were concurrent policy changes")
+                assert made["bindings"] == now["bindings"]
+                return self._change(lambda: self.state.update(audit=made["auditConfigs"]))
             case "add-iam-policy-binding":
                 return self._bind("project", flags["role"], flags["member"])
             case "remove-iam-policy-binding":
@@ -195,7 +308,7 @@ class Cloud:
         _, verb, *name = words
         match verb:
             case "list":
-                return "\n".join(self.state["accounts"])
+                return "\n".join([*self.state["accounts"], COMPUTE])
             case "create":
                 assert 6 <= len(name[0]) <= 30
                 assert len(flags["display-name"]) <= 100
@@ -212,12 +325,16 @@ class Cloud:
         raise Refused(f"unknown: {words}")
 
     def _kms(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
-        root = f"projects/{PROJECT}/locations/{flags['location']}/keyRings"
+        place = f"projects/{flags['project']}/locations/{flags['location']}"
+        root = f"{place}/keyRings"
+        if flags["location"] not in LOCATIONS["kms"]:
+            raise Refused(f"NOT_FOUND: The request concerns location {flags['location']}")
         match words:
             case ["keyrings", "list"]:
-                return "\n".join(f"{root}/{name}" for name in self.state["rings"])
+                return "\n".join(f"{root}/{name}" for name, where in self.state["rings"].items() if where == place)
             case ["keyrings", "create", name]:
-                return self._make("rings", name, True)
+                assert flags["project"] == PROJECT
+                return self._make("rings", name, place)
             case ["keys", "versions", "list"]:
                 versions = self._there("keys", flags["key"])["versions"]
                 return [{"name": f"…/cryptoKeyVersions/{n}", "state": s} for n, s in versions.items()]
@@ -229,7 +346,8 @@ class Cloud:
                 key = self._there("keys", flags["key"])
                 number = str(len(key["versions"]) + 1)
                 return self._change(lambda: (key["versions"].update({number: "ENABLED"}), key.update(primary=number)))
-        self._there("rings", flags["keyring"])
+        if self._there("rings", flags["keyring"]) != place:
+            raise Refused(f"NOT_FOUND: {root}/{flags['keyring']}")
         match words:
             case ["keys", "list"]:
                 return [
@@ -241,6 +359,7 @@ class Cloud:
                     for name, key in self.state["keys"].items()
                 ]
             case ["keys", "create", name]:
+                assert flags["project"] == PROJECT
                 assert flags["purpose"] == "encryption"
                 key = {"rotation": flags["rotation-period"], "versions": {"1": "ENABLED"}, "primary": "1"}
                 return self._make("keys", name, key)
@@ -284,8 +403,9 @@ class Cloud:
         }
         match words:
             case ["databases", "list"]:
-                return list(self.state["databases"].values())
+                return [one | {"createTime": self._time(name)} for name, one in self.state["databases"].items()]
             case ["databases", "create"]:
+                assert flags["location"] in LOCATIONS["firestore"]
                 if self.name_kept > 0:
                     self.name_kept -= 1
                     raise Refused(NAME_KEPT.format(name))
@@ -313,16 +433,61 @@ class Cloud:
 
     def _run(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
         _, verb, service = words
+        self._is_here(flags["region"])
         if service not in {name.replace("_", "-") for name in self.state["functions"]}:
             raise Refused(f"Cannot find service [{service}]")
         if verb == "get-iam-policy":
             return self._policy(f"service {service}")
+        if verb == "describe":
+            off = {"run.googleapis.com/invoker-iam-disabled": "true"} if service in self.state["unchecked"] else {}
+            return {"metadata": {"annotations": off}}
+        if verb == "update":
+            assert "no-invoker-iam-check" in flags
+            return self._change(lambda: self.state["unchecked"].append(service))
         return self._bind(f"service {service}", flags["role"], flags["member"])
 
-    def _functions(self, _words: list[str], _flags: Json, _stdin: str | None) -> Any:
-        return [{"name": f"projects/p/locations/l/functions/{name}"} for name in self.state["functions"]]
+    def _is_here(self, region: str) -> None:
+        if region != self.state["region"]:
+            raise Refused(f"NOT_FOUND: nothing is in {region}; the functions are in {self.state['region']}")
+
+    def _functions(self, _words: list[str], flags: Json, _stdin: str | None) -> Any:
+        assert self.manifest is not None
+        listed = []
+        region = self.state["region"]
+        for name, one in self.state["functions"].items():
+            if flags.get("regions", region) != region:
+                continue
+            labels = {"firebase-functions-codebase": one.get("codebase", "bank")}
+            listed.append({"name": f"projects/p/locations/{region}/functions/{name}", "state": one["state"]})
+            listed[-1]["labels"] = labels
+            if "eventTrigger" in (endpoint := one.get("endpoint") or self.manifest().get(name, {})):
+                filters = endpoint["eventTrigger"]["eventFilters"]
+                listed[-1]["eventTrigger"] = {
+                    "eventType": endpoint["eventTrigger"]["eventType"],
+                    "eventFilters": [{"attribute": key, "value": value} for key, value in filters.items()],
+                    "trigger": f"projects/p/locations/{self._database()}/triggers/{name.replace('_', '-')}-123456",
+                }
+        return listed
+
+    def _database(self) -> str:
+        return str(self.state["databases"]["(default)"]["locationId"])
+
+    def _time(self, name: str) -> str:
+        """In Google's format, with nanoseconds."""
+        return f"2026-01-01T00:{self.born[name] // 60:02}:{self.born[name] % 60:02}.123456789Z"
+
+    def _eventarc(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
+        assert (words, flags["location"]) == (["triggers", "list"], "-")
+        return [
+            {"name": one["eventTrigger"]["trigger"].replace("projects/p/", f"projects/{PROJECT}/")}
+            | {"createTime": self._time(one["name"].rsplit("/", 1)[-1])}
+            for one in self._functions([], {}, None)
+            if "eventTrigger" in one
+        ]
 
     def _tasks(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
+        if self.state["functions"]:
+            self._is_here(flags["location"])
         if words == ["queues", "list"]:
             return [{"name": f"projects/p/queues/{name}", **queue} for name, queue in self.state["queues"].items()]
         rates = {
@@ -332,7 +497,9 @@ class Cloud:
         queue = self._there("queues", words[2])
         return self._change(lambda: queue["rateLimits"].update(rates))
 
-    def _scheduler(self, words: list[str], _flags: Json, _stdin: str | None) -> Any:
+    def _scheduler(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
+        if self.state["functions"]:
+            self._is_here(flags["location"])
         if words == ["jobs", "list"]:
             return [{"name": f"projects/p/jobs/{name}", **job} for name, job in self.state["jobs"].items()]
         self._there("jobs", words[2])  # running a job does not change the project
@@ -351,8 +518,10 @@ class Cloud:
                 return self._change(lambda: self.state["metrics"].__setitem__(name, made))
             case ["metrics", "delete", name]:
                 return self._drop("metrics", name)
-            case ["read", _]:
-                return [{"jsonPayload": {}}] if self.state["functions"] else []
+            case ["read", wanted]:
+                [event] = re.findall(r'jsonPayload.message="([\w.]+)"', wanted)
+                by_schedule = {"connections.health", "task.ended"} if self.state["functions"] else set()
+                return [{"jsonPayload": {}}] if event in self.logged | by_schedule else []
         raise Refused(f"unknown: {words}")
 
     def _monitoring(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
@@ -404,10 +573,18 @@ class Cloud:
                     raise Refused("not a Firebase project")
                 return self._make("apps", arguments[2], True)
             case "functions:artifacts:setpolicy":
+                self._is_here(arguments[arguments.index("--location") + 1])
                 return self._change(lambda: setattr(self, "cleanup_policy_needed", False))
             case "functions:delete":
+                self._is_here(arguments[arguments.index("--region") + 1])
                 names = [a for a in arguments[1:] if a in self.state["functions"]]
                 return self._change(lambda: self._forget(names))
+            case "hosting:sites:list":
+                sites = self.state["sites"].items()
+                return {"result": {"sites": [{"name": f"projects/p/sites/{one}", "type": kind} for one, kind in sites]}}
+            case "hosting:sites:create":
+                kind = "USER_SITE" if self.state["sites"] else "DEFAULT_SITE"
+                return self._make("sites", arguments[1], kind)
             case "hosting:disable":
                 return self._change(lambda: self.state["deployed"].pop("hosting", None))
             case "deploy":
@@ -419,7 +596,7 @@ class Cloud:
             for kind in ("functions", "queues"):
                 self.state[kind].pop(name, None)
             self.state["bindings"].pop(f"service {name.replace('_', '-')}", None)
-            self.state["jobs"].pop(f"firebase-schedule-{name}-us-central1", None)
+            self.state["jobs"].pop(f"firebase-schedule-{name}-{self.state['region']}", None)
 
     def _deploy(self, what: str, arguments: list[str]) -> str:
         assert "--non-interactive" in arguments
@@ -434,12 +611,23 @@ class Cloud:
         assert what != "functions" or of or len(config["functions"]) == 1  # other codebases must not be deployed
         [codebase] = [one for one in config["functions"] if one.get("codebase") == "bank"]
         variables = (config_path.parent / codebase["configDir"] / f".env.{PROJECT}").read_text(encoding="utf-8")
+        if what == "firestore" and self.contention > 0:
+            self.contention -= 1
+            raise Refused(CONTENTION)
         if what == "functions":
+            [region] = re.findall(r'^DEPLOY_REGION="?([a-z0-9-]+)"?$', variables, re.MULTILINE) or ["us-central1"]
+            assert not self.state["functions"] or region == self.state["region"]  # the CLI would ask to delete them
+            self.state["region"] = region
             early = self.eventarc_takes > 0
             self.eventarc_takes -= early
             before = dict(self.state["functions"])
-            self._change(lambda: self._put_functions(variables, without="eventTrigger" if early else None))
-            if new := self.state["functions"].keys() - before.keys():
+            assert self.manifest is not None
+            wanted = {name for one in named for name in one} or set(self.manifest())
+            self._start(wanted - before.keys())
+            self._grant(wanted, before)
+            self._change(lambda: self._put_functions(variables, wanted, without="eventTrigger" if early else None))
+            new = self.state["functions"].keys() - before.keys()
+            if new:
                 self._change(lambda: self._open(sorted(new)))
             # The CLI skips unchanged functions, whatever else is missing, unless they are named or the whole codebase
             # is.
@@ -447,17 +635,46 @@ class Cloud:
             if touched := changed | {name for one in named for name in one}:
                 self._change(lambda: self._set_triggers(sorted(touched)))
             warning = EVENTARC if early else ""
+            opened = {name for name in new if "httpsTrigger" in self.manifest()[name]}
+            if opened and self.restricted:
+                functions = "".join(f"\n\tbank:{name}({self.state['region']})" for name in sorted(opened))
+                raise Refused(f"Unable to set the invoker for the IAM policy on the following functions:{functions}")
             if self.cleanup_policy_needed:
-                why = "Functions successfully deployed but could not set up cleanup policy in location us-central1."
+                where = self.state["region"]
+                why = f"Functions successfully deployed but could not set up cleanup policy in location {where}."
                 raise Refused(why, warning)
             if early:
                 raise Refused("There was an error deploying functions", warning)
             return ""
         if what == "hosting":
+            if "DEFAULT_SITE" not in self.state["sites"].values():
+                raise Refused("Unable to deploy to Hosting as there is no Hosting site.")
             for rule in config["hosting"]["rewrites"]:
                 if isinstance(rule.get("function"), dict):  # a bare name is a function of another codebase
                     self._there("functions", rule["function"]["functionId"])
+                    self._is_here(rule["function"]["region"])
+            if config_path.name.endswith(".local.json"):
+                page = config_path.parent / config["hosting"]["public"] / "config.json"
+                self._is_here(json.loads(page.read_text(encoding="utf-8"))["region"])
         return self._change(lambda: self.state["deployed"].__setitem__(what, variables))
+
+    def _start(self, new: set[str]) -> None:
+        """Start an instance of each new function, if the quota allows it."""
+        assert self.manifest is not None
+        if self.cpu_taken > 0:
+            self.cpu_taken -= 1
+            raise Refused(NO_CPU)
+        if sum(self.manifest()[name]["cpu"] for name in new) > self.cpu_quota:
+            raise NeverEnds
+
+    def _grant(self, wanted: set[str], before: Json) -> None:
+        """Grant roles in the project, as the CLI does before it creates the first event trigger of a codebase."""
+        assert self.manifest is not None
+        events = {name for name, one in self.manifest().items() if "eventTrigger" in one}
+        bound = self.state["bindings"].setdefault("project", [])
+        new = [[role, f"serviceAccount:{COMPUTE}"] for role in CLI_GRANTS]
+        if events & wanted and not events & before.keys() and any(pair not in bound for pair in new):
+            self._change(lambda: bound.extend(pair for pair in new if pair not in bound))
 
     def _open(self, names: list[str]) -> None:
         """Apply who may call a function: for HTTP functions the CLI sets that on creation only, for others always."""
@@ -466,20 +683,28 @@ class Cloud:
             endpoint = self.manifest()[name]
             account = endpoint["serviceAccountEmail"].replace("{{ params.PROJECT_ID }}", PROJECT)
             member = f"serviceAccount:{account}" if "scheduleTrigger" in endpoint else "allUsers"
+            if member == "allUsers" and self.restricted:
+                continue
             if "scheduleTrigger" in endpoint or "httpsTrigger" in endpoint:
                 where = f"service {name.replace('_', '-')}"
                 self.state["bindings"].setdefault(where, []).append(["roles/run.invoker", member])
 
-    def _put_functions(self, variables: str, *, without: str | None) -> None:
+    def _put_functions(self, variables: str, wanted: set[str], *, without: str | None) -> None:
         assert self.manifest is not None
         for name, endpoint in self.manifest().items():
-            if without in endpoint:
+            if without in endpoint or name not in wanted:
                 continue
             for secret in endpoint.get("secretEnvironmentVariables") or []:
                 if not self._there("secrets", secret["key"]):
                     raise Refused(f"NOT_FOUND: secret {secret['key']} has no version")
             self._there("accounts", endpoint["serviceAccountEmail"].replace("{{ params.PROJECT_ID }}", PROJECT))
-            self.state["functions"][name] = {"account": endpoint["serviceAccountEmail"], "variables": variables}
+            if name not in self.state["functions"]:
+                self._bear(name)
+            self.state["functions"][name] = {
+                "account": endpoint["serviceAccountEmail"],
+                "variables": variables,
+                "state": "ACTIVE",
+            }
 
     def _set_triggers(self, names: list[str]) -> None:
         assert self.manifest is not None
@@ -489,7 +714,7 @@ class Cloud:
                 rates = dict(endpoint["taskQueueTrigger"]["rateLimits"])
                 self.state["queues"].setdefault(name, {"state": "RUNNING"})["rateLimits"] = rates
             if "scheduleTrigger" in endpoint:
-                self.state["jobs"][f"firebase-schedule-{name}-us-central1"] = {"state": "ENABLED"}
+                self.state["jobs"][f"firebase-schedule-{name}-{self.state['region']}"] = {"state": "ENABLED"}
 
 
 def _file(path: str) -> Json:

@@ -1,7 +1,9 @@
 // Reads with firebase-tools' own code, and calls nothing.
 //   node parse_firebase.cjs commands < calls.json      prints the calls that its commands do not know
 //   node parse_firebase.cjs manifest < manifest.json   prints the functions as it would deploy them
+//   node parse_firebase.cjs validate < manifest.json   prints why it would refuse them, if it would
 //   node parse_firebase.cjs variables < where.json     prints the variables that it would give them
+//   node parse_firebase.cjs discover < where.json      starts main.py as a deploy does, prints the functions' regions
 const path = require("path");
 const tools = path.join(__dirname, "../../emulators/node_modules/firebase-tools");
 const input = JSON.parse(require("fs").readFileSync(0, "utf8"));
@@ -18,15 +20,29 @@ function commands(calls) {
   });
 }
 
-async function manifest({ yaml, project, region }) {
+async function read({ yaml, project, region }) {
   const { yamlToBuild } = require(path.join(tools, "lib/deploy/functions/runtimes/discovery/index.js"));
   const build = require(path.join(tools, "lib/deploy/functions/build.js"));
-  const read = yamlToBuild(yaml, project, region, "python313");
+  const parsed = yamlToBuild(yaml, project, region, "python313");
   const firebaseConfig = { projectId: project, storageBucket: "", locationId: "", databaseURL: "" };
   const { backend } = await build.resolveBackend({
-    build: read, firebaseConfig, userEnvs: {}, nonInteractive: true, isEmulator: false,
+    build: parsed, firebaseConfig, userEnvs: {}, nonInteractive: true, isEmulator: false,
   });
-  return backend.endpoints;
+  return backend;
+}
+
+async function manifest(given) {
+  return (await read(given)).endpoints;
+}
+
+async function validate(given) {
+  const { endpointsAreValid } = require(path.join(tools, "lib/deploy/functions/validate.js"));
+  try {
+    endpointsAreValid(await read(given), { endpoints: {} });
+    return { refused: null };
+  } catch (error) {
+    return { refused: error.message };
+  }
 }
 
 function variables({ project, folder }) {
@@ -35,7 +51,16 @@ function variables({ project, folder }) {
   return loadUserEnvs({ functionsSource: root, projectDir: root, configDir: folder, projectId: project });
 }
 
-Promise.resolve({ commands, manifest, variables }[process.argv[2]](input)).then(
-  (answer) => process.stdout.write(JSON.stringify(answer), () => process.exit(0)),
+async function discover({ project, folder }) {
+  const root = path.join(__dirname, "../..");
+  const { loadCodebases } = require(path.join(tools, "lib/deploy/functions/prepare.js"));
+  const codebases = [{ source: ".", codebase: "bank", runtime: "python313", configDir: folder }];
+  const options = { projectId: project, config: { path: (one) => path.resolve(root, one), projectDir: root } };
+  const { bank } = await loadCodebases(codebases, options, { projectId: project }, {});
+  return [...new Set(Object.values(bank.endpoints).flatMap((one) => one.region))];
+}
+
+Promise.resolve({ commands, manifest, validate, variables, discover }[process.argv[2]](input)).then(
+  (answer) => process.stdout.write(`\n${JSON.stringify(answer)}`, () => process.exit(0)),
   (error) => { console.error(error); process.exit(1); },
 );

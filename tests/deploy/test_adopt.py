@@ -94,8 +94,8 @@ def test_backend_indexes_cover_only_its_collections_and_those_of_the_app_stay() 
 def test_one_of_several_sites_must_be_named() -> None:
     sites = [{"target": "app", "rewrites": []}, {"target": "admin", "public": "admin"}]
     with pytest.raises(Refused, match="app, admin"):
-        hosting(sites, target=None)
-    app, admin = hosting(sites, target="app")
+        hosting(sites, target=None, region="us-central1")
+    app, admin = hosting(sites, target="app", region="us-central1")
     assert app["rewrites"]
     assert admin == sites[1]
 

@@ -15,8 +15,9 @@ import pytest
 
 from deploy.context import manifest
 from deploy.destroy import destroy
+from deploy.processes import run
 from deploy.steps import deploy
-from deploy.tools import Done, Tools, run
+from deploy.tools import Done, Tools
 from emulators.environment import folder
 from emulators.setup import ROOT
 from tests.deploy.conftest import Deploy
@@ -95,7 +96,7 @@ def by_firebase(what: str, given: Any) -> Any:
         env=environment,
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json.loads(done.stdout.splitlines()[-1])  # the CLI may have reported its progress before
 
 
 def test_gcloud_accepts_every_command(calls: list[list[str]]) -> None:

@@ -18,9 +18,9 @@ from deploy.smoke import PROBES
 from deploy.steps import deploy
 from deploy.tools import DeployError, Done, Tools
 from tests.deploy.conftest import WORK, Deploy
-from tests.deploy.fake_cloud import PLAID_SECRET, PROJECT, Cloud
+from tests.deploy.fake_cloud import ACCESS_TOKEN, PLAID_SECRET, PROJECT, Cloud
 
-MUST_NOT_LEAK = (PLAID_SECRET, '"primaryKeyId"', '"keyData"')
+MUST_NOT_LEAK = (PLAID_SECRET, ACCESS_TOKEN, '"primaryKeyId"', '"keyData"')
 
 
 def ended(cloud: Cloud) -> dict[str, Any]:
@@ -30,7 +30,9 @@ def ended(cloud: Cloud) -> dict[str, Any]:
 
 def comparable(cloud: Cloud) -> dict[str, Any]:
     """The state after a deploy, comparable while the cloud is not changed."""
-    return cloud.state | {"secrets": {name: len(versions) for name, versions in cloud.state["secrets"].items()}}
+    secrets = {name: len(versions) for name, versions in cloud.state["secrets"].items()}
+    bindings = {where: sorted(pairs) for where, pairs in cloud.state["bindings"].items()}
+    return cloud.state | {"secrets": secrets, "bindings": bindings, "unchecked": sorted(cloud.state["unchecked"])}
 
 
 def leaks(cloud: Cloud, said: list[str]) -> list[str]:
@@ -60,10 +62,10 @@ def test_one_deploy_creates_everything(cloud: Cloud, ready: Deploy, said: list[s
     assert state["queues"]["synctransactions"]["rateLimits"]["maxConcurrentDispatches"] == 40
     assert len(state["jobs"]) == 2
     variables = state["functions"]["synctransactions"]["variables"].splitlines()
-    assert f'VAULT_KEY="projects/{PROJECT}/locations/us-central1/keyRings/bank/cryptoKeys/access-tokens"' in variables
+    assert f'VAULT_KEY="projects/{PROJECT}/locations/us/keyRings/bank/cryptoKeys/access-tokens"' in variables
     assert f'WEBHOOK_URL="https://{PROJECT}.web.app/api/v1/bank/webhook"' in variables
     assert 'PLAID_CLIENT_ID="a client"' in variables
-    assert not any("DEPLOY_" in line for line in variables)
+    assert [line for line in variables if "DEPLOY_" in line] == ['DEPLOY_REGION="us-central1"']
     assert f"webhook               https://{PROJECT}.web.app/api/v1/bank/webhook" in "\n".join(said)
     assert leaks(cloud, said) == []
 
@@ -193,7 +195,7 @@ def test_all_missing_settings_are_reported_at_once(cloud: Cloud, ready: Deploy, 
 
 def test_missing_tools_login_or_project_are_reported(cloud: Cloud, ready: Deploy) -> None:
     context = ready()
-    context.tools.runner = lambda command, _: Done(127, "", f"{command[0]}: No such file")
+    context.tools.runner = lambda command, *_: Done(127, "", f"{command[0]}: No such file")
     with pytest.raises(DeployError, match="install gcloud") as refused:
         deploy(context)
     assert "make setup" in str(refused.value)
@@ -268,4 +270,5 @@ def test_unexpected_answer_of_the_live_system_fails_the_deploy(
     said = str(refused.value)
     assert said.count("no answer from this backend") == len(PROBES)
     assert ".web.app/: 404" in said
+    assert said.count("for a stranger instead of 403") + said.count("(ConnectError)") > 10
     assert said.count("not seen within") == 2

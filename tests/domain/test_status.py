@@ -9,7 +9,6 @@ import pytest
 from shared.adapters.plaid.errors import from_answer
 from shared.domain.connection import REVOKED_CODE, Action, BankConnection, ItemStatus
 from shared.domain.errors import ErrorClass, ErrorKind, ProviderError
-from shared.domain.notification import TEXTS, NotificationKind, notification
 from shared.domain.reminders import warning_due
 from shared.domain.status import (
     ANNOUNCED_AHEAD,
@@ -188,24 +187,6 @@ def test_warnings_come_14_7_and_1_days_ahead(days: int, expected: int | None) ->
 
 def test_a_consent_without_an_end_needs_no_warning() -> None:
     assert warning_due(None, now=NOW) is None
-
-
-@pytest.mark.parametrize("kind", NotificationKind)
-@pytest.mark.parametrize("language", ["en", "es"])
-def test_every_notification_has_a_text_in_every_language(kind: NotificationKind, language: str) -> None:
-    words = {"day": "2026-03-08", "label": "Coffee 3.50", "notes": "mine", "moved": "3", "archived": "2"}
-    message = notification(kind, event_id="1", connection_id="c", bank="First", language=language, now=NOW, **words)
-    assert message.title
-    assert "{" not in message.title + message.body
-    assert set(TEXTS[kind]) == {"en", "es"}
-    assert TEXTS[kind]["en"] != TEXTS[kind]["es"]
-
-
-def test_unsupported_language_falls_back_to_english_and_unnamed_bank_to_your_bank() -> None:
-    message = notification(
-        NotificationKind.REPAIRED, event_id="1", connection_id="c", bank=None, language="fi", now=NOW
-    )
-    assert message.title == "Your bank is working again"
 
 
 def test_selecting_accounts_clears_only_the_offer_of_new_accounts() -> None:

@@ -1,16 +1,17 @@
 """Evaluates a log as Cloud Logging and Cloud Monitoring do, for the features that deploy/monitoring uses.
 
 Log filters: https://cloud.google.com/logging/docs/view/logging-query-language. Conditions:
-https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies. The given lines count as everything that
-was logged within each of a policy's windows.
+https://cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies. A distribution keeps only the number of
+values in each bucket: https://cloud.google.com/monitoring/api/v3/distribution-metrics. The given lines count as
+everything that was logged within each of a policy's windows.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,20 +121,46 @@ def _condition(condition: dict[str, Any], metrics: dict[str, Any], log: list[Lin
     values = series(threshold["filter"], metrics, log)
     if not values:
         return False
-    reduced = _reduced(threshold["aggregations"][0]["crossSeriesReducer"], values)
+    bounds = _bounds(threshold["filter"], metrics)
+    reduced = _reduced(threshold["aggregations"][0]["crossSeriesReducer"], values, bounds)
     if "denominatorFilter" in threshold:
         all_ = series(threshold["denominatorFilter"], metrics, log)
         if not all_:
             return False
-        reduced /= _reduced(threshold["denominatorAggregations"][0]["crossSeriesReducer"], all_)
+        reduced /= _reduced(threshold["denominatorAggregations"][0]["crossSeriesReducer"], all_, [])
     assert threshold["comparison"] == "COMPARISON_GT"
     return bool(reduced > threshold["thresholdValue"])
 
 
-def _reduced(reducer: str, values: list[float]) -> float:
+def _bounds(monitoring_filter: str, metrics: dict[str, Any]) -> list[float]:
+    """The edges of the buckets of a condition's metric; none for a counter."""
+    named = _METRIC.search(monitoring_filter)
+    assert named, monitoring_filter
+    options = metrics[named[1]].get("bucketOptions")
+    return [float(bound) for bound in options["explicitBuckets"]["bounds"]] if options else []
+
+
+def _reduced(reducer: str, values: list[float], bounds: list[float]) -> float:
     if reducer == "REDUCE_SUM":
+        assert not bounds, "the sum of distributions is a distribution, which no threshold can be compared with"
         return sum(values)
-    percentile = re.fullmatch(r"REDUCE_PERCENTILE_(\d+)", reducer)
-    assert percentile, reducer
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(len(ordered) * int(percentile[1]) / 100) - 1)]
+    wanted = re.fullmatch(r"REDUCE_PERCENTILE_(\d+)", reducer)
+    assert wanted, reducer
+    return percentile(values, bounds, int(wanted[1]))
+
+
+def percentile(values: Iterable[float], bounds: Sequence[float], percent: int) -> float:
+    """The estimate from a histogram: the values of a bucket count as evenly spread between its two edges.
+
+    A bucket includes its lower edge. The first and the last bucket have one edge, which is then the estimate.
+    """
+    counts = [0] * (len(bounds) + 1)
+    for value in values:
+        counts[bisect_right(bounds, value)] += 1
+    rank, before = sum(counts) * percent / 100, 0
+    for number, count in enumerate(counts):
+        if count and before + count >= rank:
+            lower, upper = bounds[max(0, number - 1)], bounds[min(number, len(bounds) - 1)]
+            return lower + (upper - lower) * (rank - before) / count
+        before += count
+    raise ValueError("no values")

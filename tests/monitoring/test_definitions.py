@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from deploy import key_log
 from deploy.monitoring_setup import FOLDER, metrics, policies
+from deploy.project import Project
 from emulators.setup import ROOT
 from shared.contract.log_events import KEY_EVENTS
 from shared.domain.health import Health
-from tests.monitoring.evaluate import Line, fires, matches, points
+from tests.monitoring.evaluate import Line, fires, matches, percentile, points
 
 METRICS = metrics()
 POLICIES = policies()
@@ -79,6 +81,10 @@ def test_metrics_have_kinds_that_cloud_logging_supports(name: str) -> None:
         "a series for each of them"
     )
     matches(metric["filter"], {"severity": "INFO"})  # its filter is valid
+    if "bucketOptions" in metric:
+        bounds = metric["bucketOptions"]["explicitBuckets"]["bounds"]
+        assert bounds == sorted(set(bounds))
+        assert len(bounds) < 200
 
 
 @pytest.mark.parametrize("name", POLICIES)
@@ -111,7 +117,10 @@ def test_an_alert_watches_metrics_that_exist_and_windows_that_cloud_monitoring_a
         assert used
         assert set(used) <= METRICS.keys()
         if "PERCENTILE" in what["aggregations"][0]["crossSeriesReducer"]:
-            assert all("valueExtractor" in METRICS[metric] for metric in used)
+            [metric] = used
+            bounds = METRICS[metric]["bucketOptions"]["explicitBuckets"]["bounds"]
+            assert what["thresholdValue"] in bounds, "inside a bucket, a threshold is compared with an estimate"
+            assert any("_SUM" in str(other) for other in policy["conditions"]), "one slow value must not be enough"
 
 
 @pytest.mark.parametrize("name", sorted(POLICIES.keys() - {"schedule-silent"}))
@@ -125,7 +134,9 @@ def test_the_dashboard_shows_metrics_that_exist() -> None:
     assert shown <= METRICS.keys()
     assert METRICS.keys() - shown <= {
         "bank_sync_duration", "bank_syncs_timed", "bank_tasks", "bank_schedule_runs", "bank_webhooks_refused",
-        "bank_webhooks_missing", "bank_tokens_lost", "bank_misconfigured", "bank_enqueued",
+        "bank_webhooks_missing", "bank_tokens_lost", "bank_misconfigured",
+        "bank_runs_enqueuing", "bank_runs_overdue", "bank_runs_stale", "bank_webhooks_late", "bank_plaid_slow",
+        "bank_tasks_late",
     }, "a metric that is shown nowhere"  # fmt: skip
     tiles = json.loads(text)["mosaicLayout"]["tiles"]
     assert len({(tile["xPos"], tile["yPos"]) for tile in tiles}) == len(tiles)
@@ -142,3 +153,33 @@ def test_evaluation_reads_filters_labels_and_numbers_as_google_does() -> None:
     assert [(p.labels, p.value) for p in points(metric, [line])] == [({"good": "false"}, 1.0)]
     timed = metric | {"valueExtractor": "EXTRACT(jsonPayload.code)"}
     assert points(timed, [line]) == []
+
+
+def test_percentile_is_interpolated_inside_its_bucket() -> None:
+    assert percentile([3] * 10, [0, 2, 4], 50) == 3
+    assert percentile([2.1] * 10, [0, 2, 4], 95) == pytest.approx(3.9)
+    assert percentile([1] * 95 + [9] * 5, [0, 6, 10], 95) == 6
+    assert percentile([1] * 94 + [9] * 6, [0, 6, 10], 95) == pytest.approx(6 + 4 / 6)
+    assert percentile([99], [0, 6, 10], 50) == 10
+    assert percentile([2200] * 2, [1477.9, 2216.8, 3325.3], 95) < 2216.8 < percentile([2220] * 2, [0, 2216.8, 3325], 95)
+
+
+def test_costs_of_alerts_in_the_document_follow_from_the_policies() -> None:
+    """Each condition returns one series, because none groups by a label: $0.10 and a series every 30 seconds."""
+    wanted = [*POLICIES.values(), key_log.alert(Project(id="a-project", variables={}))]
+    conditions = [one for policy in wanted for one in policy["conditions"]]
+    queries = [one for one in conditions if "conditionMatchedLog" not in one]
+    grouped = [part.get("groupByFields") for one in queries for part in _aggregations(one)]
+    assert grouped
+    assert not any(grouped)
+    series = len(queries) * 30 * 24 * 3600 // 30
+    document = " ".join((ROOT / "docs" / "performance.md").read_text(encoding="utf-8").split())
+    assert (
+        f"The {len(wanted)} alerts have {len(conditions)} conditions, of which {len(queries)} return one series every "
+        f"30 seconds: ${len(conditions) * 0.10:.2f} and ${series / 1e6 * 0.35:.2f}"
+    ) in document
+
+
+def _aggregations(condition: dict[str, Any]) -> list[dict[str, Any]]:
+    [kind] = [name for name in condition if name.startswith("condition")]
+    return list(condition[kind]["aggregations"])

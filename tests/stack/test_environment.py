@@ -86,11 +86,11 @@ def test_real_credentials_and_the_home_folder_are_kept_from_the_stack(monkeypatc
 
 def test_variables_that_shells_and_other_tools_have_break_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "keyset", lambda _: "{}")
-    for name, value in {"LANGUAGE": "en_US:en", "REGION": "eu-west-1"}.items():
+    for name, value in {"LANGUAGE": "en_US:en", "DEPLOY_REGION": "europe-west1"}.items():
         monkeypatch.setenv(name, value)
     stack = environment.stack_environment(PORTS, Plaid.choose(PORTS, {}))
     read = Settings.read(stack | {"GCLOUD_PROJECT": "demo-bank"})
-    assert (read.language, read.region) == ("en", "us-central1")
+    assert (read.language, read.deploy_region) == ("en", "us-central1")
 
 
 def test_secrets_are_written_for_this_user_alone(tmp_path: Path) -> None:

@@ -13,19 +13,23 @@ from emulators.setup import ROOT
 # Vite, a dependency of the app, runs its TypeScript. Each input line is a question, each output line an answer.
 RUN = """
 import { createInterface } from "node:readline";
-import { runnerImport } from "vite";
+import { createServer } from "vite";
 Object.defineProperty(globalThis, "navigator", { value: { onLine: true }, configurable: true });
-const files = new Map();
-const load = (file) => {
-  if (!files.has(file)) files.set(file, runnerImport(`/src/bank/${file}`, { logLevel: "error" }));
-  return files.get(file);
-};
+const server = await createServer({
+  configFile: false,
+  appType: "custom",
+  logLevel: "error",
+  server: { middlewareMode: true, watch: null, ws: false, hmr: false },
+  optimizeDeps: { noDiscovery: true },
+});
 for await (const line of createInterface({ input: process.stdin })) {
   const [file, expression] = JSON.parse(line);
-  const { module } = await load(file);
-  const answer = await new Function(...Object.keys(module), `return ${expression}`)(...Object.values(module));
+  const module = await server.ssrLoadModule(`/src/bank/${file}`);
+  const names = Object.keys(module).filter((name) => name !== "default");
+  const answer = await new Function(...names, `return ${expression}`)(...names.map((name) => module[name]));
   console.log(JSON.stringify(answer) ?? "null");
 }
+await server.close();
 """
 
 

@@ -133,7 +133,7 @@ def test_the_app_speaks_spanish_and_so_does_the_backend(person: Callable[..., Pe
     eva.open("Settings")
     page.get_by_label("Language").select_option("es")
     expect(page.get_by_role("heading", name="Ajustes")).to_be_visible()
-    assert page.evaluate("document.documentElement.lang") == "es"
-    eva.wait_until_stored(f"users/{eva.uid()}", {"language": "es"})
+    assert page.evaluate("document.documentElement.lang") == "es-ES"
+    eva.wait_until_stored(f"users/{eva.uid()}", {"language": "es-ES"})
     page.reload()
     expect(page.get_by_role("heading", name="Ajustes")).to_be_visible()

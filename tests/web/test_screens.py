@@ -1,4 +1,4 @@
-"""Every screen fits its width and reads well, in English and Spanish, light and dark.
+"""Every screen fits its width and reads well, in English and Spanish, light and dark; test_languages.py has the others.
 
 The pictures are stored in .local/screenshots/screens, for people to look at.
 """
@@ -16,13 +16,14 @@ from playwright.sync_api import Browser, Locator, ViewportSize, expect
 from emulators.stack import Stack
 from tests.soak.ground import SOAK
 from tests.web import product_rows
+from tests.web.layout import PHONE, misfits
 from tests.web.person import PASSWORD, PATIENCE, Person, frames, screenshot, still, violations
 
 BANK = "First Platypus Bank"
 LOCALES = {"en": "en-US", "es": "es-ES"}
 SIZES: dict[str, ViewportSize] = {
     "desktop": {"width": 1280, "height": 860},
-    "phone": {"width": 390, "height": 844},
+    "phone": PHONE,
 }
 Look = tuple[str, Literal["light", "dark"]]
 # Each screen is pictured once in each language. The languages alternate between the two looks, so that each screen is
@@ -30,41 +31,6 @@ Look = tuple[str, Literal["light", "dark"]]
 LOOKS: tuple[Look, ...] = (("phone", "light"), ("desktop", "dark"))
 EVERY_LOOK: tuple[Look, ...] = (*LOOKS, ("phone", "dark"), ("desktop", "light"))
 EXPECTED_ERRORS = r"400|404|409|429|503|ERR_INTERNET_DISCONNECTED|WebChannelConnection|Failed to load resource"
-
-# Texts that their box, or their chart, cuts off without an ellipsis.
-CUT_OFF = """() => {
-  const texts = [...document.querySelectorAll("h1, h2, h3, p, button, label, dt, dd, a, li, td, th, span, strong")]
-    .filter((one) => one.checkVisibility() && one.innerText?.trim())
-    .filter((one) => {
-      const style = getComputedStyle(one);
-      const hidden = style.overflowX !== "visible" && style.textOverflow !== "ellipsis" && style.overflowX !== "auto";
-      const sized = one.clientWidth > 1 && one.scrollWidth > one.clientWidth + 1;
-      return sized && (hidden || (one.tagName === "BUTTON" && style.textOverflow !== "ellipsis"));
-    });
-  const labels = [...document.querySelectorAll("svg text")].filter((one) => {
-    const [text, chart] = [one, one.ownerSVGElement].map((each) => each.getBoundingClientRect());
-    return text.left < chart.left - 0.5 || text.right > chart.right + 0.5;
-  });
-  return [...texts, ...labels].map((one) => `${one.tagName} ${one.textContent.slice(0, 60)}`);
-}"""
-
-# Words that are broken over several lines, because their box is too narrow.
-BROKEN = """() => {
-  const found = [];
-  const nodes = document.createTreeWalker(document.getElementById("content") ?? document.body, NodeFilter.SHOW_TEXT);
-  while (nodes.nextNode()) {
-    const node = nodes.currentNode;
-    if (!node.parentElement.checkVisibility() || node.parentElement.closest(".sr, svg, script, style")) continue;
-    for (const { 0: word, index } of node.data.matchAll(/[^\\s\\/-]+/g)) {
-      if (word.length > 16) continue; // an address or a code
-      const range = document.createRange();
-      range.setStart(node, index);
-      range.setEnd(node, index + word.length);
-      if (new Set([...range.getClientRects()].map((one) => Math.round(one.top))).size > 1) found.push(word);
-    }
-  }
-  return found;
-}"""
 
 TEXTS = {
     "en": {
@@ -138,9 +104,7 @@ class Album:
                 page.set_viewport_size(SIZES[one])
                 frames(page, 2)
                 still(page)
-                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{where}, at {one}"
-                assert page.evaluate(CUT_OFF) == [], f"{where}, at {one}"
-                assert page.evaluate(BROKEN) == [], f"{where}, at {one}"
+                assert misfits(page) == [], f"{where}, at {one}"
             screenshot(page, f"screens/{where}", full=whole)
             assert violations(page) == [], where
         page.set_viewport_size(SIZES["desktop"])

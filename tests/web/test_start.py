@@ -11,7 +11,7 @@ from playwright.sync_api import Route, expect
 
 from tests.web.person import Person, violations, wait_until
 
-LANGUAGE = re.compile(r'"language":\{"stringValue":"(\w+)"\}')  # in what the page sends to Firestore
+LANGUAGE = re.compile(r'"language":\{"stringValue":"([\w-]+)"\}')  # in what the page sends to Firestore
 CAPTCHA = """
 const render = (_, { callback }) => callback();
 window.grecaptcha = { enterprise: { ready: (go) => go(), render, execute: async () => "a captcha" } };
@@ -100,5 +100,5 @@ def test_the_language_of_a_user_who_never_chose_one_is_stored_once(person: Calla
     page.get_by_label("Idioma").select_option("en")
     expect(page.get_by_role("heading", name="Settings")).to_be_visible()
     page.get_by_label("Language").select_option("es")
-    eva.wait_until_stored(document, {"language": "es"})
-    assert written == ["en", "es"]
+    eva.wait_until_stored(document, {"language": "es-ES"})
+    assert written == ["en", "es-ES"]

@@ -29,14 +29,14 @@ class CloudTasksQueue:
 
     def __init__(self, *, settings: Settings) -> None:
         self._emulator = os.environ.get(EMULATOR_VARIABLE)
-        self._parent = f"projects/{settings.project}/locations/{settings.region}/queues"
+        self._parent = f"projects/{settings.project}/locations/{settings.deploy_region}/queues"
         if self._emulator:
             # The emulators tell a worker the address of each emulator except the Functions emulator.
-            self._url = f"http://{os.environ['BANK_FUNCTIONS_HOST']}/{settings.project}/{settings.region}"
+            self._url = f"http://{os.environ['BANK_FUNCTIONS_HOST']}/{settings.project}/{settings.deploy_region}"
             self._client = _emulator_client(self._emulator)
         else:
             # The cloudfunctions.net address of a function works for both generations.
-            self._url = f"https://{settings.region}-{settings.project}.cloudfunctions.net"
+            self._url = f"https://{settings.deploy_region}-{settings.project}.cloudfunctions.net"
             self._client = tasks_v2.CloudTasksClient()
         self._caller = settings.tasks_caller or tasks_caller(settings.project)
 

@@ -12,7 +12,6 @@ from shared.domain.connection import BankConnection, ItemStatus, MovedHistory
 from shared.domain.errors import Conflict, Unavailable
 from shared.domain.history_matching import match_accounts
 from shared.domain.history_move import HistoryMove, MoveState
-from shared.domain.link import usable_language
 from shared.domain.notification import Notification, NotificationKind, notification
 from shared.domain.overlap import Holding, LinkedAccount, relinked
 from shared.domain.status import is_revoked
@@ -168,10 +167,10 @@ class MoveHistory:
             event_id=f"{move.connection_id}-{move.from_connection_id}",
             connection_id=move.connection_id,
             bank=new.institution_name,
-            language=usable_language(self.profiles.find(move.app_user_id).language),
+            language=self.profiles.find(move.app_user_id).language,
             now=now,
-            moved=str(move.moved),
-            archived=str(move.archived),
+            moved=move.moved,
+            archived=move.archived,
         )
 
     def _hand_over(self, connection_id: str) -> None:

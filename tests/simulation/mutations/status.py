@@ -154,7 +154,7 @@ def notifications_repeated() -> list[Patch]:
     """A notification gets a random id, so that a repeated event notifies the user again."""
     original = StatusEvents._notification
 
-    def notification(self: StatusEvents, connection: Any, kind: Any, event_id: str, **words: str) -> Any:
+    def notification(self: StatusEvents, connection: Any, kind: Any, event_id: str, **words: Any) -> Any:
         return original(self, connection, kind, f"{event_id}-{uuid.uuid4().hex[:8]}", **words)
 
     return [Patch(StatusEvents, "_notification", notification)]

@@ -80,6 +80,7 @@ export function matches(one: Transaction, filter: Filter): boolean {
   if (!text) return true;
   const words = [one.name, one.merchant_name, one.user?.note, one.amount, ...(one.user?.tags ?? [])];
   const found = plain(words.filter(Boolean).join(" "));
+  if (sizeIn(text) === size) return true; // an amount may contain spaces
   return plain(text)
     .split(/\s+/)
     .every((word) => found.includes(word) || sizeIn(word) === size);

@@ -77,7 +77,7 @@ export function useNotifications(): Live<documents.Notification> & { unread: num
 export const markRead = (uid: string, notificationId: string) =>
   updateDoc(documents.notification(uid, notificationId), { read_at: serverTimestamp() });
 
-/** Stores the language of the backend's notifications and of Link. */
+/** Stores the language of the backend's notifications and of Link, as a tag such as "fr-CA". */
 export const setLanguage = (uid: string, language: string) =>
   setDoc(documents.profile(uid), { language }, { merge: true });
 

@@ -31,25 +31,29 @@ export const inCurrency = (code: string | null): Currencies =>
     ? { iso_currency_code: code, unofficial_currency_code: null }
     : { iso_currency_code: null, unofficial_currency_code: code };
 
-const officialCurrency = (of: Currencies) =>
-  of.iso_currency_code && /^[A-Z]{3}$/.test(of.iso_currency_code) ? of.iso_currency_code : null;
+/** Prices of shares in hundredths of a currency: pence (the exchange writes GBX, others GBp), South African cents, agorot. */
+const HUNDREDTHS = new Set(["GBX", "GBp", "ZAC", "ZAc", "ILA"]);
 
-/** Prices in pence: a hundredth of a pound, which is no currency of its own and must not look like pounds. */
-const PENCE = new Set(["GBX", "GBp"]);
+const officialCurrency = ({ iso_currency_code: code }: Currencies) =>
+  code && /^[A-Z]{3}$/.test(code) && !HUNDREDTHS.has(code) ? code : null;
+
+/** The unit of an amount without an ISO currency: British readers write pence as "p"; the code is clear to all others. */
+const unitOf = (code: string, language: string) =>
+  /^GB[Xp]$/.test(code) && language.startsWith("en") ? "p" : code && `\u00a0${code}`;
 
 /**
  * An amount for display: an ISO currency is rounded to its own decimals (two for USD, none for JPY). Other currencies,
- * such as cryptocurrencies, have no such rule and keep every digit, as do pence ("125,450.5p").
+ * such as pence or cryptocurrencies, have no such rule and keep every digit.
  */
 export function money(amount: string, of: Currencies, language: string): string {
   // Intl formats a decimal string exactly, without converting it to a double.
   const exact = amount as Intl.StringNumericLiteral;
   const official = officialCurrency(of);
   if (official) return format(language, official).format(exact);
-  const digits = amount.split(".")[1]?.replace(/0+$/, "").length ?? 0;
   const code = currencyOf(of);
-  if (PENCE.has(code)) return `${format(language, null, Math.min(digits, 20)).format(exact)}p`;
-  return `${format(language, null, Math.min(Math.max(digits, 2), 20)).format(exact)} ${code}`.trim();
+  const digits = amount.split(".")[1]?.replace(/0+$/, "").length ?? 0;
+  const shown = HUNDREDTHS.has(code) ? digits : Math.max(digits, 2); // pence are seldom divided
+  return `${format(language, null, Math.min(shown, 20)).format(exact)}${unitOf(code, language)}`;
 }
 
 /** An amount without decimals, for the scale of a chart; a currency without an ISO code keeps its digits. */
@@ -64,7 +68,7 @@ export function wholeMoney(amount: string, of: Currencies, language: string): st
 export const quantity = (amount: string, language: string): string =>
   new Intl.NumberFormat(language, { maximumFractionDigits: 20 }).format(amount as Intl.StringNumericLiteral);
 
-/** A share from 0 to 1 as a whole percentage: "37%" in English, "37 %" in Spanish. */
+/** A share from 0 to 1 as a whole percentage: "37%" in English, "37 %" in the other languages. */
 export const percent = (share: number, language: string) => share.toLocaleString(language, { style: "percent" });
 
 /** A share of which small ones matter: one decimal below 1%, and "<0.1%" rather than "0%". */
@@ -78,14 +82,19 @@ export function smallPercent(share: number, language: string): string {
 export const negated = (amount: string): string =>
   amount.startsWith("-") ? amount.slice(1) : /^0*\.?0*$/.test(amount) ? amount : `-${amount}`;
 
+// A currency before or after an amount: "€", "CA$", "$US", "CHF", "p".
+const SIGN = `(?:[a-z]{0,3}\\p{Sc}[a-z]{0,3}|${[...ISO, ...HUNDREDTHS].join("|")})`;
+const AROUND = new RegExp(`^[-+−]?\\s*(?:${SIGN})?\\s*[-+−]?|\\s*(?:${SIGN}|p)$`, "giu");
+
 /**
  * The size of an amount as people write it, with a decimal comma or point; undefined if it is none.
- * One separator before exactly three digits groups thousands, as does the first of two kinds.
+ * Thousands may be grouped by points or commas, or by spaces and apostrophes as in France and Switzerland. One separator
+ * before exactly three digits groups thousands, as does the first of two kinds.
  */
 export function sizeIn(text: string): number | undefined {
-  const bare = text.trim().replace(/^[-+−]?\s*\p{Sc}?\s*|\s*\p{Sc}$/gu, "");
-  if (!/^\d[\d.,]*$/.test(bare)) return undefined;
-  const grouped = /^[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})*(?:(?!\1)[.,]\d+)?$/.exec(bare);
+  const bare = text.trim().replace(AROUND, "");
+  if (!/^\d[\d.,\s'’]*$/.test(bare)) return undefined;
+  const grouped = /^[1-9]\d{0,2}(?:([.,\s'’])\d{3})(?:\1\d{3})*(?:(?!\1)[.,]\d+)?$/.exec(bare);
   const size = Number((grouped ? bare.replaceAll(grouped[1] ?? "", "") : bare).replace(",", "."));
   return Number.isNaN(size) ? undefined : size;
 }

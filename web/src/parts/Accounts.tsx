@@ -1,5 +1,6 @@
 import type { Account } from "../bank";
 import { balanceOf, isCounted, isOwed, money, negated, useConnections } from "../bank";
+import { isolated } from "../text/isolated";
 import { useText } from "../text/language";
 import { nameOf } from "./situation";
 
@@ -27,9 +28,10 @@ export function AccountRow({ account, full = false }: { account: Account; full?:
   return (
     <li className="account">
       <span className="account-name">
-        {account.name}
+        {isolated(account.name)}
         <small className="soft">
-          {account.mask && <span className="whole">•• {account.mask}</span>} {full && account.official_name}
+          {account.mask && <span className="whole">•• {account.mask}</span>}{" "}
+          {full && isolated(account.official_name ?? "")}
         </small>
         {account.duplicate_of && <Duplicate of={account.duplicate_of} />}
       </span>

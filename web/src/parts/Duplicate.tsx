@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { Link } from "wouter";
 import { type BankError, connectAnyway, type Decision, type Purpose, useConnections } from "../bank";
+import { isolated } from "../text/isolated";
 import { useText } from "../text/language";
 import { Button } from "./basics";
 import Confirm from "./Confirm";
@@ -12,7 +13,7 @@ import { useLinkFlow } from "./useLinkFlow";
 
 /** Asks about accounts that are already connected: log in to the connection again, add accounts, replace it, or both. */
 export default function Duplicate({ error }: { error: BankError }) {
-  const { t, language } = useText();
+  const { t, spoken } = useText();
   const link = useLinkFlow();
   const { rows } = useConnections();
   const [replacing, setReplacing] = useState(false);
@@ -29,7 +30,7 @@ export default function Duplicate({ error }: { error: BankError }) {
     close();
     const onAgain = () => say(decision.replaces ? words.againToReplace : words.again);
     const purpose: Purpose = { kind: "connect", ...decision };
-    void link.run(purpose, (asked) => connectAnyway(error, decision, { language, onAgain, ...asked }));
+    void link.run(purpose, (asked) => connectAnyway(error, decision, { language: spoken, onAgain, ...asked }));
   };
   if (replacing) {
     return (
@@ -50,7 +51,7 @@ export default function Duplicate({ error }: { error: BankError }) {
         <ul className="duplicates">
           {accounts.map(({ account_id, name, mask }) => (
             <li key={account_id}>
-              <span>{name}</span>
+              <span>{isolated(name)}</span>
               {mask && <span className="soft whole">••{mask}</span>}
             </li>
           ))}

@@ -9,6 +9,7 @@ import {
   toBankError,
   useAccounts,
 } from "../bank";
+import { isolated } from "../text/isolated";
 import { dayOf, longDay, useText } from "../text/language";
 import { Skeleton } from "./basics";
 import Confirm from "./Confirm";
@@ -26,7 +27,8 @@ export default function MoveNote({ one, onClose }: { one: Archived; onClose(): v
   const { t, language } = useText();
   const line = useNotesLine();
   const accounts = useAccounts().rows;
-  const accountOf = (row: Transaction) => accounts.find((known) => known.account_id === row.account_id)?.name;
+  const accountOf = (row: Transaction) =>
+    isolated(accounts.find((known) => known.account_id === row.account_id)?.name ?? "");
   const close = useBackCloses(onClose);
   const { busy, run } = useAction();
   const [rows, setRows] = useState<Transaction[] | null>(null);
@@ -67,7 +69,7 @@ export default function MoveNote({ one, onClose }: { one: Archived; onClose(): v
     );
   }
   return (
-    <Dialog title={words.choose(titleOf(one))} onClose={close}>
+    <Dialog title={words.choose(isolated(titleOf(one)))} onClose={close}>
       <p className="soft">{words.chooseBody(longDay(dayOf(one.date), language))}</p>
       {error && <LoadFailed error={error} />}
       {!rows && !error && <Skeleton lines={3} />}
@@ -84,7 +86,9 @@ export default function MoveNote({ one, onClose }: { one: Archived; onClose(): v
                 onClick={() => (hasNotes(row) ? setOver(row) : void move(row))}
               >
                 <span className="row-text">
-                  <span className="row-title">{titleOf(row)}</span>
+                  <span className="row-title" dir="auto">
+                    {titleOf(row)}
+                  </span>
                   <small className="soft">
                     {[longDay(dayOf(row.date), language), accountOf(row), line(row.user ?? {})]
                       .filter(Boolean)

@@ -19,6 +19,8 @@ export function NotStarted() {
 const SPEECHLESS: Record<Language, [string, string]> = {
   en: ["This page could not be loaded.", "Try again"],
   es: ["No se pudo cargar la página.", "Intentar de nuevo"],
+  fr: ["Cette page n’a pas pu être chargée.", "Réessayer"],
+  de: ["Diese Seite konnte nicht geladen werden.", "Erneut versuchen"],
 };
 
 /** An error in place of the app, if even its texts cannot be loaded. */

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { type BankConnection, useAccounts } from "../bank";
-import { useText } from "../text/language";
+import { dateText, useText } from "../text/language";
 import { Button } from "./basics";
 import Dialog from "./Dialog";
 import { nameOf } from "./situation";
@@ -28,7 +28,7 @@ export default function Replace(props: { dead: BankConnection[]; onAnswer(connec
               onChange={() => setChosen(one.connection_id)}
             />
             <span>
-              {words.since(one.created_at.toDate().toLocaleString(language, TIME))}
+              {words.since(dateText(one.created_at.toDate(), language, TIME))}
               <small className="soft">
                 {rows
                   .filter(({ connection_id }) => connection_id === one.connection_id)

@@ -36,7 +36,12 @@ export function SyncLine({ connection, progress }: { connection: BankConnection;
         {ended && t.sync.ended(nameOf(connection, t))}
       </span>
       {line.busy && (
-        <Progress.Root value={line.percent} aria-label={t.sync.label(nameOf(connection, t))} className="bar">
+        <Progress.Root
+          value={line.percent}
+          locale={language}
+          aria-label={t.sync.label(nameOf(connection, t))}
+          className="bar"
+        >
           <Progress.Track className="bar-track">
             <Progress.Indicator className="bar-fill" />
           </Progress.Track>

@@ -1,5 +1,6 @@
 import { useRef, useState } from "react";
 import { type InvestmentTransaction, inCurrency, money, negated, quantity, useInvestmentTransactions } from "../bank";
+import { isolated } from "../text/isolated";
 import { dayOf, longDay, useText } from "../text/language";
 import { Button } from "./basics";
 
@@ -33,7 +34,7 @@ function Trade({ one }: { one: InvestmentTransaction }) {
   return (
     <li className="account" data-testid="trade">
       <span className="account-name">
-        {one.security?.name ?? one.name}
+        {isolated(one.security?.name ?? one.name)}
         <small className="soft line">{facts.filter(Boolean).join(" · ")}</small>
       </span>
       <span className={`amount ${incoming ? "incoming" : ""}`}>{incoming ? `+${text}` : text}</span>

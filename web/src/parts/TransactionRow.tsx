@@ -1,5 +1,7 @@
 import { categoryOf, money, type Notes, negated, type Transaction } from "../bank";
+import { isolated } from "../text/isolated";
 import { useText } from "../text/language";
+import { initialOf } from "./basics";
 import { hueOf } from "./colours";
 
 export const titleOf = (one: Transaction) => one.merchant_name ?? one.name;
@@ -14,7 +16,12 @@ export function useNotesLine() {
   const { t } = useText();
   const nameOf = useCategoryName();
   return ({ note, category, tags = [], hidden }: Notes) =>
-    [note, category && nameOf(category), ...tags.map((tag) => `#${tag}`), hidden && t.transactions.hidden]
+    [
+      note && isolated(note),
+      category && isolated(nameOf(category)),
+      ...tags.map((tag) => isolated(`#${tag}`)),
+      hidden && t.transactions.hidden,
+    ]
       .filter(Boolean)
       .join(" · ");
 }
@@ -35,14 +42,16 @@ export function TransactionRow({ one, account, onOpen }: { one: Transaction; acc
   return (
     <button type="button" className={`row ${one.pending ? "pending" : ""}`} onClick={onOpen} data-testid="transaction">
       <span className="dot" style={{ "--hue": hueOf(category) } as React.CSSProperties} aria-hidden>
-        {title.slice(0, 1).toUpperCase()}
+        {initialOf(title)}
       </span>
       <span className="row-text">
-        <span className="row-title">{title}</span>
+        <span className="row-title" dir="auto">
+          {title}
+        </span>
         <small className="soft">
-          {nameOf(category)}
-          {account && ` · ${account}`}
-          {one.user?.note && ` · ${one.user.note}`}
+          {isolated(nameOf(category))}
+          {account && ` · ${isolated(account)}`}
+          {one.user?.note && ` · ${isolated(one.user.note)}`}
         </small>
       </span>
       <span className="row-end">

@@ -65,6 +65,9 @@ export function Field({
   );
 }
 
+/** The first letter or digit, as a capital: a name can begin with a sign that has no shape of its own. */
+export const initialOf = (name: string) => (/[\p{L}\p{N}]/u.exec(name)?.[0] ?? "").toUpperCase();
+
 /** A bank's own logo (base64, as Plaid sends it), or its first letters on its colour. */
 export function BankLogo({
   name,
@@ -78,11 +81,7 @@ export function BankLogo({
   const style = { width: size, height: size };
   if (branding?.logo)
     return <img className="logo" style={style} src={`data:image/png;base64,${branding.logo}`} alt="" />;
-  const letters = name
-    .split(/\s+/)
-    .map((word) => word[0])
-    .slice(0, 2)
-    .join("");
+  const letters = name.split(/\s+/).map(initialOf).slice(0, 2).join("");
   return (
     <span className="logo letters" style={{ ...style, background: branding?.primary_color ?? undefined }} aria-hidden>
       {letters}

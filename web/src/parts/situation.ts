@@ -1,6 +1,7 @@
 /** A connection's status and sync progress in words for the user. */
 import type { BankConnection, Purpose, SyncProgress } from "../bank";
 import type { Texts } from "../text/en";
+import { isolated } from "../text/isolated";
 import { longDay, relative } from "../text/language";
 
 export interface Notice {
@@ -10,7 +11,7 @@ export interface Notice {
   purpose: Purpose;
 }
 
-export const nameOf = (connection: BankConnection, t: Texts) => connection.institution_name ?? t.yourBank;
+export const nameOf = (connection: BankConnection, t: Texts) => isolated(connection.institution_name ?? t.yourBank);
 
 const REVOKED = "USER_PERMISSION_REVOKED"; // its data is already deleted
 const NO_TRANSACTIONS = new Set(["PRODUCTS_NOT_SUPPORTED", "PRODUCT_NOT_ENABLED"]);

@@ -2,6 +2,7 @@ import { useSyncExternalStore } from "react";
 import { useLocation } from "wouter";
 import { type Asked, goThroughLink, type Outcome, type Purpose, useConnections } from "../bank";
 import type { Texts } from "../text/en";
+import { isolated } from "../text/isolated";
 import { useText } from "../text/language";
 import { askingAboutDuplicates } from "./duplicate";
 import { askWhichToReplace } from "./replace";
@@ -17,7 +18,7 @@ export function useLinkOutcome() {
   return (purpose: Purpose, outcome: Outcome) => {
     if (!outcome) return;
     const known = rows.find((one) => one.connection_id === outcome.connection_id);
-    const bank = known ? nameOf(known, t) : (outcome.institution_name ?? t.yourBank);
+    const bank = known ? nameOf(known, t) : isolated(outcome.institution_name ?? t.yourBank);
     if (purpose.kind === "connect") {
       say(t.connection.connected(bank));
       if (location.pathname === from) go("/"); // unless the user has opened another page since
@@ -63,21 +64,21 @@ const nameFor = (purpose: Purpose) => `${purpose.kind} ${"connection_id" in purp
 
 /** Opens Link; `shared` is the bank that is being connected after Link has closed. */
 export function useLinkFlow() {
-  const { t, language } = useText();
+  const { t, spoken } = useText();
   const { run } = useAction();
   const tell = useLinkOutcome();
   const now = useSyncExternalStore(watch, () => underWay);
   /** Runs work that may open Link, and shows its outcome. */
   const begin = async (purpose: Purpose, work: (asked: Asked) => Promise<Outcome>) => {
     if (underWay) return;
-    const onShared = (bank: string | null) => becomes({ purpose, shared: bank ?? t.yourBank });
+    const onShared = (bank: string | null) => becomes({ purpose, shared: isolated(bank ?? t.yourBank) });
     const told = async () => tell(purpose, await work({ onShared, choose: askWhichToReplace }));
     // The user has already decided to connect the bank twice: do not ask again.
     const decided = purpose.kind === "connect" && purpose.allow_duplicate;
     await run(() => withLink(purpose, decided ? told : () => askingAboutDuplicates(told)));
   };
   return {
-    open: (purpose: Purpose) => begin(purpose, (asked) => goThroughLink(purpose, language, asked)),
+    open: (purpose: Purpose) => begin(purpose, (asked) => goThroughLink(purpose, spoken, asked)),
     run: begin,
     taken: now !== null,
     isBusy: (purpose: Purpose) => !!now?.purpose && nameFor(now.purpose) === nameFor(purpose),

@@ -9,6 +9,7 @@ import { Amount, titleOf, useNotesLine } from "../parts/TransactionRow";
 import { say } from "../parts/toasts";
 import { useAction } from "../parts/useAction";
 import { useTitle } from "../parts/useTitle";
+import { isolated } from "../text/isolated";
 import { dayOf, longDay, useText } from "../text/language";
 
 const MoveNote = lazy(() => import("../parts/MoveNote"));
@@ -19,7 +20,7 @@ function Kept({ one, onMove }: { one: Archived; onMove(): void }) {
   const line = useNotesLine();
   const { busy, run } = useAction();
   const words = t.archive;
-  const title = titleOf(one);
+  const title = isolated(titleOf(one));
   const back = () =>
     run(async () => {
       await moveToArchive(one);

@@ -19,6 +19,7 @@ import {
 import { Button } from "../parts/basics";
 import { Insight } from "../parts/Insight";
 import { useCategoryName } from "../parts/TransactionRow";
+import { isolated } from "../text/isolated";
 import { dayOf, longDay, shortDay, useText } from "../text/language";
 import EditBill from "./EditBill";
 
@@ -56,7 +57,7 @@ function Upcoming({ one }: { one: Expected }) {
   return (
     <li className="account" data-testid="expected">
       <span className="account-name">
-        {nameOfStream(one.stream)} {one.late && <span className="tag warn">{t.bills.late}</span>}
+        {isolated(nameOfStream(one.stream))} {one.late && <span className="tag warn">{t.bills.late}</span>}
         <small className="soft line">{longDay(dayOf(one.day), language)}</small>
         <PriceChange of={one.stream} />
       </span>
@@ -70,12 +71,12 @@ function Stream({ one, onEdit }: { one: RecurringStream; onEdit(): void }) {
   const amount = useAmount();
   const nameOf = useCategoryName();
   const account = useAccounts().rows.find((row) => row.account_id === one.account_id);
-  const name = nameOfStream(one);
+  const name = isolated(nameOfStream(one));
   const next = one.is_active ? one.predicted_next_date : null;
   const facts = [
     t.bills.frequency[one.frequency] ?? t.bills.irregular,
-    nameOf(categoryOfStream(one)),
-    account?.name,
+    isolated(nameOf(categoryOfStream(one))),
+    account && isolated(account.name),
     next ? t.bills.next(shortDay(next, language)) : t.bills.last(shortDay(one.last_date, language)),
   ];
   return (

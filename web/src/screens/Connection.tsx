@@ -22,7 +22,7 @@ import { say } from "../parts/toasts";
 import { useAction } from "../parts/useAction";
 import { useLinkFlow } from "../parts/useLinkFlow";
 import { useTitle } from "../parts/useTitle";
-import { longDay, useText } from "../text/language";
+import { dateText, longDay, useText } from "../text/language";
 import { ConnectionLogo } from "./Overview";
 
 const Confirm = lazy(() => import("../parts/Confirm"));
@@ -94,13 +94,13 @@ function Facts({ connection }: { connection: BankConnection }) {
       {last_sync && (
         <>
           <dt>{t.connection.lastSync}</dt>
-          <dd>{last_sync.toDate().toLocaleString(language, time)}</dd>
+          <dd>{dateText(last_sync.toDate(), language, time)}</dd>
         </>
       )}
       {progress?.refreshed_at && (
         <>
           <dt>{t.connection.refreshedAt}</dt>
-          <dd>{progress.refreshed_at.toDate().toLocaleString(language, time)}</dd>
+          <dd>{dateText(progress.refreshed_at.toDate(), language, time)}</dd>
         </>
       )}
       {consent_expiration_time && (

@@ -16,6 +16,7 @@ import {
 import { Insight } from "../parts/Insight";
 import { nameOf } from "../parts/situation";
 import type { Texts } from "../text/en";
+import { isolated } from "../text/isolated";
 import { dayOf, longDay, useText } from "../text/language";
 
 type Fact = [name: string, value: string | null];
@@ -90,7 +91,8 @@ function Row({ one, today }: { one: Debt; today: string }) {
   return (
     <li className="account debt" data-testid="debt">
       <span className="account-name">
-        {liability?.loan_name ?? account.name} {one.overdue && <span className="status bad">{t.debts.overdue}</span>}
+        {isolated(liability?.loan_name ?? account.name)}{" "}
+        {one.overdue && <span className="status bad">{t.debts.overdue}</span>}
         <small className="soft line">
           {[account.mask && `••\u00a0${account.mask}`, connection && nameOf(connection, t)].filter(Boolean).join(" · ")}
         </small>

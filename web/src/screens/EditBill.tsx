@@ -7,6 +7,7 @@ import { useCategoryName } from "../parts/TransactionRow";
 import { say } from "../parts/toasts";
 import { useAction } from "../parts/useAction";
 import { useBackCloses } from "../parts/useBackCloses";
+import { isolated } from "../text/isolated";
 import { useText } from "../text/language";
 
 /** The user's notes on a bill: a name, a category, and whether it is muted. */
@@ -41,7 +42,7 @@ export default function EditBill({ one, onClose }: { one: RecurringStream; onClo
     });
   };
   return (
-    <Dialog title={nameOfStream(one)} onClose={close}>
+    <Dialog title={isolated(nameOfStream(one))} onClose={close}>
       <form onSubmit={save}>
         <Field label={t.bills.name}>
           {(id) => (
@@ -49,6 +50,7 @@ export default function EditBill({ one, onClose }: { one: RecurringStream; onClo
               id={id}
               maxLength={100}
               value={name}
+              dir="auto"
               placeholder={one.merchant_name ?? one.description}
               onChange={(event) => setName(event.target.value)}
             />

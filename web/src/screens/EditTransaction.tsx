@@ -7,6 +7,7 @@ import { Amount, titleOf, useCategoryName } from "../parts/TransactionRow";
 import { say } from "../parts/toasts";
 import { useAction } from "../parts/useAction";
 import { useBackCloses } from "../parts/useBackCloses";
+import { isolated } from "../text/isolated";
 import { dayOf, longDay, useText } from "../text/language";
 
 /** A transaction's details, and the user's notes on it. */
@@ -59,13 +60,19 @@ export default function EditTransaction(props: {
   const place = one.location as { city?: string; region?: string } | null;
   const facts: [string, string | null | undefined][] = [
     [t.edit.date, longDay(dayOf(one.date), language)],
-    [t.edit.account, account && `${account.name}${account.mask ? ` ••\u00a0${account.mask}` : ""}`],
+    [t.edit.account, account && `${isolated(account.name)}${account.mask ? ` ••\u00a0${account.mask}` : ""}`],
     [t.edit.bankCategory, one.category && nameOf(one.category.primary)],
-    [t.edit.place, [place?.city, place?.region].filter(Boolean).join(", ")],
-    [t.edit.originally, one.name === titleOf(one) ? null : one.name],
+    [
+      t.edit.place,
+      [place?.city, place?.region]
+        .map((name) => isolated(name ?? ""))
+        .filter(Boolean)
+        .join(", "),
+    ],
+    [t.edit.originally, one.name === titleOf(one) ? null : isolated(one.name)],
   ];
   return (
-    <Dialog title={titleOf(one)} onClose={close}>
+    <Dialog title={isolated(titleOf(one))} onClose={close}>
       <p className="dialog-amount">
         <Amount of={one} />
       </p>
@@ -87,6 +94,7 @@ export default function EditTransaction(props: {
             <textarea
               id={id}
               rows={2}
+              dir="auto"
               maxLength={2000}
               value={note}
               placeholder={t.edit.notePlaceholder}

@@ -2,6 +2,7 @@ import { Search, SlidersHorizontal } from "lucide-react";
 import { useRef, useState } from "react";
 import { type Filter, sizeIn, useAccounts } from "../bank";
 import { Button, Field } from "../parts/basics";
+import { isolated } from "../text/isolated";
 import { useText } from "../text/language";
 
 export const narrowing = ({ text, ...rest }: Filter) => Object.values(rest).filter((one) => one !== undefined).length;
@@ -53,7 +54,7 @@ export function Filters(props: { filter: Filter; own: string[]; onChange(filter:
                 <option value="">{words.allAccounts}</option>
                 {accounts.map((one) => (
                   <option key={one.account_id} value={one.account_id}>
-                    {one.name} {one.mask && `••\u00a0${one.mask}`}
+                    {isolated(one.name)} {one.mask && `••\u00a0${one.mask}`}
                   </option>
                 ))}
               </select>

@@ -19,6 +19,7 @@ import {
 import { Field } from "../parts/basics";
 import { CurrencyField } from "../parts/CurrencyField";
 import { Insight } from "../parts/Insight";
+import { isolated } from "../text/isolated";
 import { dayOf, longDay, shortDay, useText } from "../text/language";
 
 const NetWorthLine = lazy(() => import("./Charts").then((charts) => ({ default: charts.NetWorthLine })));
@@ -74,7 +75,7 @@ export default function NetWorth() {
 function Shown({ of }: { of: NetWorthHistory }) {
   const { t, language } = useText();
   const words = t.netWorth;
-  const names = new Map(useAccounts().rows.map((one) => [one.account_id, one.name]));
+  const names = new Map(useAccounts().rows.map((one) => [one.account_id, isolated(one.name)]));
   const currency = inCurrency(of.currency);
   const long = (day: string) => longDay(dayOf(day), language);
   const listed = (ids: string[]) => ids.map((id) => names.get(id)).join(", ");

@@ -19,6 +19,7 @@ import { CurrencyField } from "../parts/CurrencyField";
 import { Insight } from "../parts/Insight";
 import { LoadFailed } from "../parts/LoadFailed";
 import { Trades, useTrades } from "../parts/Trades";
+import { isolated } from "../text/isolated";
 import { shortDay, useText } from "../text/language";
 
 function useGain() {
@@ -32,7 +33,7 @@ function useGain() {
 
 const toneOf = (gain: string) => (gain.startsWith("-") ? "bad-ink" : "good-ink");
 
-const titleOf = ({ security: { ticker, name } }: Holding, unnamed: string) => name ?? ticker ?? unnamed;
+const titleOf = ({ security: { ticker, name } }: Holding, unnamed: string) => isolated(name ?? ticker ?? unnamed);
 
 function Row({ one, account }: { one: Position; account: string | undefined }) {
   const { t, language } = useText();
@@ -75,7 +76,7 @@ function Positions({ of }: { of: Portfolios }) {
   const { t, language } = useText();
   const words = t.portfolio;
   const gainText = useGain();
-  const names = new Map(useAccounts().rows.map((one) => [one.account_id, one.name]));
+  const names = new Map(useAccounts().rows.map((one) => [one.account_id, isolated(one.name)]));
   const hasOneAccount = new Set(of.positions.map((one) => one.holding.account_id)).size === 1;
   return (
     <>

@@ -7,7 +7,7 @@ import { Button, Field } from "../parts/basics";
 import { say } from "../parts/toasts";
 import { useAction, words } from "../parts/useAction";
 import { useTitle } from "../parts/useTitle";
-import { LANGUAGES, type Language, useText } from "../text/language";
+import { LANGUAGES, type Language, tagOf, useText } from "../text/language";
 import { remember, remembered } from "../text/remembered";
 
 const Confirm = lazy(() => import("../parts/Confirm"));
@@ -40,18 +40,18 @@ function ThemeChoice() {
 }
 
 function LanguageChoice({ uid }: { uid: string }) {
-  const { t, language, speak } = useText();
+  const { t, spoken, speak } = useText();
   const failed = (error: unknown) => say(words(toBankError(error), t), { tone: "bad" });
-  // The backend uses the language in the user's document for notifications and Link.
+  // The backend uses the language in the user's document for notifications and Link, and its region for their dates.
   const choose = (chosen: Language) => {
     // Do not await these: offline they stay pending until the network is back, and the last choice wins.
     speak(chosen).catch(failed);
-    setLanguage(uid, chosen).catch(failed);
+    setLanguage(uid, tagOf(chosen)).catch(failed);
   };
   return (
     <Field label={t.settings.language}>
       {(id) => (
-        <select id={id} value={language} onChange={(event) => choose(event.target.value as Language)}>
+        <select id={id} value={spoken} onChange={(event) => choose(event.target.value as Language)}>
           {Object.entries(LANGUAGES).map(([code, name]) => (
             <option key={code} value={code}>
               {name}

@@ -21,7 +21,7 @@ const REASONS: Record<string, string> = {
 
 /** @param props.ended the email of the user whose session has expired, if any */
 export function SignIn({ ended }: { ended: string | null }) {
-  const { t, language, speak } = useText();
+  const { t, spoken, speak } = useText();
   const words = t.signIn;
   const [isNew, setNew] = useState(false);
   const [email, setEmail] = useState(ended ?? "");
@@ -135,7 +135,7 @@ export function SignIn({ ended }: { ended: string | null }) {
         <select
           className="language"
           aria-label={t.settings.language}
-          value={language}
+          value={spoken}
           onChange={(event) => void speak(event.target.value as Language)}
         >
           {Object.entries(LANGUAGES).map(([code, name]) => (

@@ -27,6 +27,7 @@ import { ringColours } from "../parts/colours";
 import { LoadFailed } from "../parts/LoadFailed";
 import { useCategoryName } from "../parts/TransactionRow";
 import { useTitle } from "../parts/useTitle";
+import { isolated } from "../text/isolated";
 import { dayOf, longDay, monthName, useText } from "../text/language";
 import { ConnectButton } from "./Overview";
 
@@ -238,7 +239,7 @@ export default function Spending() {
                 <tr key={one.category}>
                   <td>
                     <span className="swatch" style={{ background: colours.get(one.category) ?? "var(--edge)" }} />
-                    {nameOf(one.category || null)}
+                    {isolated(nameOf(one.category || null))}
                   </td>
                   <td className="soft">{shareText(shareOf(one.total, spending))}</td>
                   <td>{shown(one.total)}</td>

@@ -18,7 +18,7 @@ import { words as wordsFor } from "../parts/useAction";
 import { useNothingOver } from "../parts/useBackCloses";
 import { useSettled } from "../parts/useSettled";
 import { useTitle } from "../parts/useTitle";
-import { dayOf, useText } from "../text/language";
+import { dateText, dayOf, useText } from "../text/language";
 import { Filters, narrowing } from "./Filters";
 import { ConnectButton } from "./Overview";
 
@@ -54,7 +54,7 @@ function useDayName() {
     if (isSame(day, 0)) return t.transactions.today;
     if (isSame(day, 1)) return t.transactions.yesterday;
     const year = day.getFullYear() === today.getFullYear() ? undefined : "numeric";
-    return day.toLocaleDateString(language, { weekday: "long", day: "numeric", month: "long", year });
+    return dateText(day, language, { weekday: "long", day: "numeric", month: "long", year });
   };
 }
 

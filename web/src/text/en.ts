@@ -1,6 +1,7 @@
-/** All texts of the app. To add a language, add a file of this shape; a missing text does not compile. */
-const number = new Intl.NumberFormat("en");
-const many = (count: number, one: string, other: string) => `${number.format(count)} ${count === 1 ? one : other}`;
+/**
+ * All texts of the app. To add a language, add a file of this shape; tests/web/test_texts.py compares the languages.
+ */
+import { many, number, plural } from "./numbers";
 
 const en = {
   app: "OmniButler",
@@ -20,7 +21,7 @@ const en = {
     spending: "Spending",
     notifications: "Notifications",
     settings: "Settings",
-    unread: (count: number) => `${count} unread`,
+    unread: (count: number) => many(count, "unread", "unread"),
   },
   signIn: {
     title: "Sign in",
@@ -77,7 +78,7 @@ const en = {
     emptyTitle: "Connect your first bank",
     emptyBody: "You log in with your bank. We never see your password, and you can disconnect at any time.",
     emptySteps: ["Choose your bank", "Log in", "See your transactions arrive"],
-    showAll: (count: number) => `Show all ${count} accounts`,
+    showAll: (count: number) => `Show all ${number.format(count)} accounts`,
     noAccounts: "Your accounts are loading.",
     duplicate: (bank: string) => `Also connected through ${bank} and counted there`,
     localHint: "Local stack: choose any bank and log in as user_good with the password pass_good.",
@@ -142,7 +143,7 @@ const en = {
   },
   connection: {
     refresh: "Refresh",
-    refreshIn: (seconds: number) => `Refresh in ${seconds} s`,
+    refreshIn: (seconds: number) => `Refresh in ${number.format(seconds)} s`,
     addAccounts: "Add or remove accounts",
     remove: "Remove",
     accounts: "Accounts",
@@ -184,9 +185,7 @@ const en = {
     body: (accounts: number): string =>
       accounts === 0
         ? "The accounts you chose are already connected."
-        : accounts === 1
-          ? "This account is already connected:"
-          : "These accounts are already connected:",
+        : plural(accounts, "This account is already connected:", "These accounts are already connected:"),
     hint: "If the connection has a problem, log in again: it keeps your notes. Looking for another account at this bank? Add it to the connection you have. You can also connect the bank a second time, for example with another login. Accounts that appear twice are counted once.",
     show: "View the connection",
     add: "Add accounts",
@@ -276,7 +275,7 @@ const en = {
     title: "Spending",
     lead: "What you spent, not counting transfers, credit card payments and transactions you excluded.",
     months: "Months",
-    lastMonths: (count: number) => `Last ${count} months`,
+    lastMonths: (count: number) => `Last ${number.format(count)} months`,
     byMonth: "By month",
     byCategory: "By category",
     currency: "Currency",
@@ -447,9 +446,11 @@ const en = {
         ? "Gain or loss"
         : `Gain or loss, with the cost known for ${number.format(known)} of ${number.format(all)} positions`,
     unpriced: (count: number) =>
-      count === 1
-        ? "1 position has no value and is not counted."
-        : `${number.format(count)} positions have no value and are not counted.`,
+      plural(
+        count,
+        `${number.format(count)} position has no value and is not counted.`,
+        `${number.format(count)} positions have no value and are not counted.`,
+      ),
     noValue: "No value",
     noCost: "Cost unknown",
     pricedOn: (day: string) => `price of ${day}`,

@@ -1,7 +1,5 @@
 import type { Texts } from "./en";
-
-const number = new Intl.NumberFormat("es");
-const many = (count: number, one: string, other: string) => `${number.format(count)} ${count === 1 ? one : other}`;
+import { many, number, plural } from "./numbers";
 
 const es: Texts = {
   app: "OmniButler",
@@ -21,7 +19,7 @@ const es: Texts = {
     spending: "Gastos",
     notifications: "Avisos",
     settings: "Ajustes",
-    unread: (count) => `${count} sin leer`,
+    unread: (count) => many(count, "sin leer", "sin leer"),
   },
   signIn: {
     title: "Iniciar sesión",
@@ -85,7 +83,7 @@ const es: Texts = {
     emptyTitle: "Conecta tu primer banco",
     emptyBody: "Inicias sesión con tu banco. Nunca vemos tu contraseña y puedes desconectarlo cuando quieras.",
     emptySteps: ["Elige tu banco", "Inicia sesión", "Mira cómo llegan tus movimientos"],
-    showAll: (count) => `Ver las ${count} cuentas`,
+    showAll: (count) => `Ver las ${number.format(count)} cuentas`,
     noAccounts: "Tus cuentas se están cargando.",
     duplicate: (bank) => `También conectada a través de ${bank}; se cuenta allí`,
     localHint: "Entorno local: elige cualquier banco e inicia sesión como user_good con la contraseña pass_good.",
@@ -150,7 +148,7 @@ const es: Texts = {
   },
   connection: {
     refresh: "Actualizar",
-    refreshIn: (seconds) => `Actualizar en ${seconds} s`,
+    refreshIn: (seconds) => `Actualizar en ${number.format(seconds)} s`,
     addAccounts: "Añadir o quitar cuentas",
     remove: "Quitar",
     accounts: "Cuentas",
@@ -192,9 +190,7 @@ const es: Texts = {
     body: (accounts) =>
       accounts === 0
         ? "Las cuentas que elegiste ya están conectadas."
-        : accounts === 1
-          ? "Esta cuenta ya está conectada:"
-          : "Estas cuentas ya están conectadas:",
+        : plural(accounts, "Esta cuenta ya está conectada:", "Estas cuentas ya están conectadas:"),
     hint: "Si la conexión tiene un problema, inicia sesión de nuevo: conserva tus notas. ¿Buscas otra cuenta de este banco? Añádela a la conexión que ya tienes. También puedes conectar el banco por segunda vez, por ejemplo con otro usuario. Las cuentas repetidas se cuentan una sola vez.",
     show: "Ver la conexión",
     add: "Añadir cuentas",
@@ -285,7 +281,7 @@ const es: Texts = {
     title: "Gastos",
     lead: "Lo que has gastado, sin contar traspasos, pagos de tarjetas ni los movimientos que excluiste.",
     months: "Meses",
-    lastMonths: (count) => `Últimos ${count} meses`,
+    lastMonths: (count) => `Últimos ${number.format(count)} meses`,
     byMonth: "Por mes",
     byCategory: "Por categoría",
     currency: "Moneda",
@@ -455,9 +451,11 @@ const es: Texts = {
         ? "Ganancia o pérdida"
         : `Ganancia o pérdida, con el coste conocido de ${number.format(known)} de ${number.format(all)} posiciones`,
     unpriced: (count) =>
-      count === 1
-        ? "1 posición no tiene valor y no se cuenta."
-        : `${number.format(count)} posiciones no tienen valor y no se cuentan.`,
+      plural(
+        count,
+        `${number.format(count)} posición no tiene valor y no se cuenta.`,
+        `${number.format(count)} posiciones no tienen valor y no se cuentan.`,
+      ),
     noValue: "Sin valor",
     noCost: "Coste desconocido",
     pricedOn: (day) => `precio del ${day}`,
