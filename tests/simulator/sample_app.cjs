@@ -34,7 +34,7 @@ async function main() {
   const exchanged = (await api.itemPublicTokenExchange({ public_token: session.public_token })).data;
   const token = exchanged.access_token;
   const first = await read(api, token, null); // the history is not ready yet
-  await control("clock", { advance_seconds: 10 });
+  await control("clock", { advance_seconds: 600 });
   const second = await read(api, token, first.cursor); // as its webhook handler does
   const institution = await api.institutionsGetById({
     institution_id: session.metadata.institution.institution_id,
