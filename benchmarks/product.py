@@ -17,8 +17,8 @@ from shared.domain.products.product_state import product_id
 from shared.domain.progress import SyncStatus
 from shared.domain.removal import Removal, RemovalReason
 from shared.serving import container, linking_container, products_container
-from shared.usecases.linking.create_link_token import LinkOptions
 from shared.usecases.linking.exchange_public_token import LinkedItem
+from shared.usecases.linking.link_options import LinkOptions
 from shared.usecases.sync.run_sync import RunSync
 
 USER = "benchmark"

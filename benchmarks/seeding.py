@@ -10,8 +10,9 @@ from typing import Any
 
 from benchmarks.process import Json, serve
 from shared.adapters.firestore.commit import Batch
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.progress import SyncStatus
-from shared.domain.secret import Secret
+from shared.domain.region import Region
 from shared.domain.sync_state import SyncState
 from shared.serving import container
 
@@ -75,7 +76,7 @@ def states(count: int, due: int) -> Json:
 
 def rows(connection_id: str, count: int, access_token: str) -> Json:
     """Creates a connection's transactions: copies of one page of an item under different ids."""
-    page = container.plaid().changes(Secret(access_token), cursor=None).added
+    page = container.plaid().changes(PlaidToken(access_token, Region.US), cursor=None).added
     owner = {"connection_id": connection_id, "app_user_id": "benchmark"}
     root = f"bank_connections/{connection_id}/bank_transactions"
     names = [f"{number * 7919 % count:06d}{page[number % len(page)]['transaction_id'][6:]}" for number in range(count)]

@@ -10,7 +10,7 @@ from deploy import channels, doors, first_day, page, places
 from deploy.app import COMPUTED
 from deploy.context import Context
 from deploy.project import FOLDER, KEY, KEYRING, NEVER, OWN, RUNTIME, SECRETS, Project
-from deploy.secret_values import ASKED
+from deploy.secret_values import ASKED, asked, has_value, newest_version
 from deploy.tools import ROOT, DeployError
 from shared.domain.link import usable_language
 from shared.settings import Settings
@@ -146,12 +146,9 @@ def cloud(context: Context) -> Iterator[str]:
     if not tools_.dry and (done.code or done.out.strip().lower() != "true"):
         yield f"project {project.id}: link a billing account (gcloud billing projects link …)"
     if not context.interactive and not tools_.dry:
-        for name in ASKED:
-            listed = tools_.look(
-                "gcloud", "secrets", "versions", "list", name, project.flag, "--filter=state:ENABLED", "--limit=1",
-                "--format=value(name)",
-            )  # fmt: skip
-            if listed.code or not listed.out.strip():
+        for name in asked(project):
+            listed = tools_.look("gcloud", *newest_version(project, name))
+            if listed.code or not has_value(name, listed.out):
                 yield f"{name} is not in Secret Manager yet: run this at a terminal, to enter it"
 
 

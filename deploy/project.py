@@ -30,7 +30,7 @@ OWN = {
     "DEPLOY_KEY_LOCATION",
 }
 RUNTIME = {"PROJECT", "FUNCTION"}  # set by the functions' runtime
-SECRETS = ("PLAID_SECRET", "AUDIT_KEYSET")
+SECRETS = ("PLAID_SECRET", "PLAID_EU_SECRET", "AUDIT_KEYSET")
 OF_DATA = ("AUDIT_KEYSET",)  # needed to verify stored data, so kept as long as the data
 NEVER = {*SECRETS, "VAULT_KEYSET"}
 KEYRING, KEY = "bank", "access-tokens"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from emulators.countries import Country
 from emulators.ports import StackError
 
 PATIENCE = 300.0
@@ -21,8 +22,8 @@ class BankUser:
     patience: float = PATIENCE
 
     @classmethod
-    def choose(cls, given: Mapping[str, str]) -> BankUser:
-        """DEMO_USER's file, DEMO_TRANSACTIONS' generated history, or Plaid's `user_good`."""
+    def choose(cls, given: Mapping[str, str], country: Country | None = None) -> BankUser:
+        """DEMO_USER's file, DEMO_TRANSACTIONS' generated history, COUNTRY's person, or Plaid's `user_good`."""
         path, amount = given.get("DEMO_USER", ""), given.get("DEMO_TRANSACTIONS", "")
         if path and amount:
             raise StackError("Set only one of DEMO_USER and DEMO_TRANSACTIONS.")
@@ -33,6 +34,8 @@ class BankUser:
             return cls("user_generated", password, PATIENCE + int(amount) / 50)
         if path:
             return cls("user_custom", custom_user(Path(path)))
+        if country is not None and country.username is not None:
+            return cls(country.username, "pass_good")
         return cls()
 
 

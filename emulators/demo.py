@@ -9,6 +9,7 @@ import httpx
 
 from emulators.bank_user import BankUser
 from emulators.client import Api, Document, Firestore, PlaidSandbox, RefusedError, User, sign_up
+from emulators.countries import FIRST_PLATYPUS, Country, chosen_country
 from emulators.demo_products import choose_products, show_products
 from emulators.demo_view import SHOWN, View
 from emulators.environment import REAL_PLAID
@@ -17,14 +18,14 @@ from emulators.ports import StackError
 from emulators.stack import Stack
 from emulators.terminal import printable
 
-INSTITUTION = {"institution_id": "ins_109508", "name": "First Platypus Bank"}
 STILL = 10.0  # without progress for so long, it requests a sync
 LIMIT = 30.0  # the backend allows one manual sync per connection in this time
 
 
 def demo() -> int:
     """Runs the stack while one bank is connected."""
-    bank_user = BankUser.choose(os.environ)
+    country = chosen_country(os.environ)
+    bank_user = BankUser.choose(os.environ, country)
     choose_products(os.environ)
     view = View()
     stack = Stack(say=view.step)
@@ -32,24 +33,25 @@ def demo() -> int:
         raise StackError("The demo needs Plaid's Sandbox, which production does not have: use `make dev` instead.")
     view.step("Starting the emulators" + (" and the Plaid simulator" if stack.plaid.simulated else "") + " …")
     with stack:
-        line = connect(stack, bank_user, view)
+        line = connect(stack, bank_user, view, country)
     print(printable(f"demo: {line}"), flush=True)
     return 0
 
 
-def connect(stack: Stack, bank_user: BankUser, view: View) -> str:
+def connect(stack: Stack, bank_user: BankUser, view: View, country: Country | None = None) -> str:
     """Connects a bank, follows the sync and shows the data; returns the closing line."""
-    plaid = stack.plaid
+    plaid, institution = stack.plaid, country.institution if country is not None else FIRST_PLATYPUS
+    client_id, secret = plaid.keys_of(country)
     # A proxy from the environment is for the real Plaid only.
     with httpx.Client(trust_env=False, timeout=60) as local, httpx.Client(timeout=60) as remote:
         user = sign_up(local, stack.ports)
         view.step(f"Signed in as {user.email}")
         api = Api(local, stack.ports, user)
-        link = api.create_link_token()
+        link = api.create_link_token(**({"country_codes": country.code} if country is not None else {}))
         view.step(f"Link token created, valid until {link['expiration']}")
         to_plaid = remote if plaid.base_url in REAL_PLAID.values() else local
-        public_token = PlaidSandbox(to_plaid, plaid.base_url, plaid.client_id, plaid.secret).create_public_token(
-            institution_id=INSTITUTION["institution_id"],
+        public_token = PlaidSandbox(to_plaid, plaid.base_url, client_id, secret).create_public_token(
+            institution_id=institution["institution_id"],
             username=bank_user.username,
             password=bank_user.password,
             webhook=plaid.webhook_address,
@@ -57,7 +59,7 @@ def connect(stack: Stack, bank_user: BankUser, view: View) -> str:
         view.step(f"Logged in at the bank as {bank_user.username or 'user_good'}")
         started = time.monotonic()
         made = api.exchange_public_token(
-            public_token=public_token, link_token=link["link_token"], institution=INSTITUTION
+            public_token=public_token, link_token=link["link_token"], institution=institution
         )
         connection_id = made["connection_id"]
         view.step(f"Connected: {connection_id}")

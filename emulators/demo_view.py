@@ -34,6 +34,7 @@ WITHOUT_CENTS = {
     "JPY",
     "KMF",
     "KRW",
+    "GBX",
     "PYG",
     "RWF",
     "UGX",

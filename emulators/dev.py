@@ -9,6 +9,7 @@ import time
 import httpx
 
 from emulators.bank_user import BankUser
+from emulators.countries import chosen_country
 from emulators.lifecycle import run
 from emulators.scheduler import MINUTE, tick
 from emulators.stack import Stack
@@ -42,7 +43,7 @@ def expect(bank_user: BankUser, stack: Stack, client: httpx.Client) -> str:
 
 def dev() -> int:
     """Runs the stack until Ctrl-C."""
-    bank_user = BankUser.choose(os.environ)
+    bank_user = BankUser.choose(os.environ, chosen_country(os.environ))
     print("Starting the emulators and the Plaid simulator …", flush=True)
     with Stack(say=lambda line: print(printable(line), flush=True)) as stack, httpx.Client(trust_env=False) as client:
         expected = [expect(bank_user, stack, client)] if bank_user.username else []

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from emulators.countries import Country, chosen_country
 from emulators.hosting import localize
 from emulators.ports import HOST, PROJECT, REGION, Ports, StackError
 from emulators.setup import JARS, LOCAL, ROOT
@@ -23,6 +24,7 @@ KEYSETS = {
     "vault": "shared.adapters.vault.envelope",
     "audit": "shared.adapters.vault.audit_signer",
 }  # the modules that create them
+NO_SECOND_PAIR = "no-second-key-pair"  # the functions declare this secret, so it must have a value
 REAL_PLAID = {"sandbox": "https://sandbox.plaid.com", "production": "https://production.plaid.com"}
 
 # The local stack never sees credentials of real projects.
@@ -45,6 +47,22 @@ class Plaid:
     environment: str
     simulated: bool
     webhook_url: str | None
+    eu_client_id: str = ""  # the second key pair, if there is one
+    eu_secret: str = ""
+    country: str = ""
+
+    def keys_of(self, country: Country | None) -> tuple[str, str]:
+        """The client id and secret for a country's banks."""
+        if self.eu_client_id and country is not None and not country.is_in_america:
+            return self.eu_client_id, self.eu_secret
+        return self.client_id, self.secret
+
+    def simulator_options(self) -> list[str]:
+        """The simulator's options for two key pairs: it then refuses each pair's tokens with the other pair."""
+        if not self.eu_client_id:
+            return []
+        first = ["--client-id", self.client_id, "--secret", self.secret]
+        return [*first, "--eu-client-id", self.eu_client_id, "--eu-secret", self.eu_secret]
 
     @property
     def webhook_address(self) -> str | None:
@@ -66,14 +84,19 @@ class Plaid:
         real = not own and bool(environment and client_id and secret)
         if environment == "production" and not own and not real:
             raise StackError("PLAID_ENV=production needs PLAID_CLIENT_ID and PLAID_SECRET.")
+        simulated, country = not own and not real, chosen_country(given)
+        second = "local-eu" if simulated and country is not None else ""
         here = f"{ports.url('hosting')}/api/v1/bank/webhook"
         return cls(
             base_url=own or (REAL_PLAID[environment] if real else ports.url("plaid")),
             client_id=client_id or "local-client-id",
             secret=secret or "local-secret",
             environment=environment or "sandbox",
-            simulated=not own and not real,
+            simulated=simulated,
             webhook_url=given.get("WEBHOOK_URL", "" if real or own in REAL_PLAID.values() else here) or None,
+            eu_client_id=given.get("PLAID_EU_CLIENT_ID", "") or (second and f"{second}-client-id"),
+            eu_secret=given.get("PLAID_EU_SECRET", "") or (second and f"{second}-secret"),
+            country=country.code if country is not None else "",
         )
 
 
@@ -108,6 +131,8 @@ def stack_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
         "PLAID_ENV": plaid.environment,
         "WEBHOOK_URL": plaid.webhook_url or "",
         "DEPLOY_REGION": REGION,  # whatever the shell has
+        "PLAID_EU_CLIENT_ID": plaid.eu_client_id,
+        **({"COUNTRY_CODES": plaid.country} if plaid.country else {}),
         "BANK_LOG_LEVEL": os.environ.get("BANK_LOG_LEVEL", "INFO"),
         **secrets(plaid),
     }
@@ -132,6 +157,7 @@ def operator_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
         "PLAID_ENV": plaid.environment,
         "WEBHOOK_URL": plaid.webhook_url or "",
         "DEPLOY_REGION": REGION,
+        "PLAID_EU_CLIENT_ID": plaid.eu_client_id,
         **secrets(plaid),
     }
 
@@ -139,7 +165,8 @@ def operator_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
 def secrets(plaid: Plaid) -> dict[str, str]:
     """The secrets that Secret Manager holds in production."""
     keysets = {f"{name.upper()}_KEYSET": keyset(name) for name in KEYSETS}
-    return {"PLAID_CLIENT_ID": plaid.client_id, "PLAID_SECRET": plaid.secret, **keysets}
+    plaids = {"PLAID_SECRET": plaid.secret, "PLAID_EU_SECRET": plaid.eu_secret or NO_SECOND_PAIR}
+    return {"PLAID_CLIENT_ID": plaid.client_id, **plaids, **keysets}
 
 
 def keyset(name: str) -> str:

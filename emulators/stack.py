@@ -106,6 +106,7 @@ class Stack:
         commands: list[tuple[str, list[str], Path]] = []
         if self.plaid.simulated:
             arguments = [sys.executable, "-m", "emulators.plaid", "--port", str(self.ports.plaid)]
+            arguments += self.plaid.simulator_options()
             commands.append((SIMULATOR, arguments, ROOT))
         if not self._only_simulator:
             config = str(self._config())

@@ -6,6 +6,7 @@ from shared import service_accounts
 from shared.serving import container, linking_container, sync_container
 from shared.serving.guards import task_handler
 from shared.serving.sizes import SMALL_CPU
+from shared.settings import PLAID_SECRETS
 from shared.usecases.enqueue import BALANCES
 
 
@@ -13,7 +14,7 @@ from shared.usecases.enqueue import BALANCES
     cpu=SMALL_CPU,
     concurrency=1,
     service_account=service_accounts.WORKER,
-    secrets=["PLAID_SECRET"],
+    secrets=PLAID_SECRETS,
     timeout_sec=120,
     retry_config=options.RetryConfig(max_attempts=5, min_backoff_seconds=30, max_backoff_seconds=3600, max_doublings=5),
     # Each item is read twice a day. The limit leaves room in Plaid's rate limits for calls that users make meanwhile.

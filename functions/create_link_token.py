@@ -11,7 +11,8 @@ from shared.serving.declared_errors import PLAID_ERRORS
 from shared.serving.guards import authenticated_endpoint
 from shared.serving.http import Reply, Route, StrictInput
 from shared.serving.rate_limits import limited
-from shared.usecases.linking.create_link_token import LinkOptions
+from shared.settings import PLAID_SECRETS
+from shared.usecases.linking.link_options import LinkOptions
 
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 ROUTE = Route(
@@ -39,11 +40,21 @@ class Input(StrictInput):
     redirect_uri: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
     android_package_name: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     language: Annotated[str, Field(pattern=r"^[a-z]{2}$")] | None = None
-    country_codes: Annotated[list[Annotated[str, Field(pattern=r"^[A-Z]{2}$")]], Field(min_length=1)] | None = None
+    country_codes: (
+        Annotated[
+            list[Annotated[str, Field(pattern=r"^[A-Z]{2}$")]],
+            Field(
+                min_length=1,
+                description="Countries of one region: US and CA, or GB, or countries of the European Union. In update "
+                "mode, the bank's own countries are used.",
+            ),
+        ]
+        | None
+    ) = None
     products: Annotated[list[Name], Field(min_length=1)] | None = None
 
 
-@https_fn.on_request(secrets=["PLAID_SECRET"], service_account=service_accounts.LINK)
+@https_fn.on_request(secrets=PLAID_SECRETS, service_account=service_accounts.LINK)
 @authenticated_endpoint(ROUTE, Input)
 def create_link_token(uid: str, given: Input) -> Reply:
     """Returns `link_token`, `expiration` and `mode`; with Hosted Link also `hosted_link_url`."""

@@ -13,6 +13,7 @@ from shared.serving.exchange_input import Input as Input
 from shared.serving.guards import authenticated_endpoint, internal_error
 from shared.serving.http import Reply, Route
 from shared.serving.rate_limits import limited
+from shared.settings import PLAID_SECRETS
 from shared.usecases.linking.exchange_public_token import Exchanged
 
 ROUTE = Route(
@@ -27,6 +28,7 @@ ROUTE = Route(
         "public_token_invalid",
         "public_token_not_yours",
         "link_token_not_yours",
+        "link_token_required",
         "duplicate_connection",
         "connection_not_replaceable",
         "connection_not_found",
@@ -37,7 +39,7 @@ ROUTE = Route(
 )
 
 
-@https_fn.on_request(secrets=["PLAID_SECRET"], timeout_sec=120, service_account=service_accounts.LINK)
+@https_fn.on_request(secrets=PLAID_SECRETS, timeout_sec=120, service_account=service_accounts.LINK)
 @authenticated_endpoint(ROUTE, Input)
 def exchange_public_token(uid: str, given: Input) -> Reply:
     """Returns 201 with the new connection, or 200 with the existing one; for `items`, 200 with `results`."""

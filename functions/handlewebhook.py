@@ -5,11 +5,12 @@ from firebase_functions import https_fn, options, tasks_fn
 from shared import service_accounts
 from shared.serving import items_container
 from shared.serving.guards import task_handler
+from shared.settings import PLAID_SECRETS
 
 
 @tasks_fn.on_task_dispatched(
     service_account=service_accounts.WORKER,
-    secrets=["PLAID_SECRET"],
+    secrets=PLAID_SECRETS,
     timeout_sec=120,
     # After the last attempt, the scheduler enqueues the delivery again.
     retry_config=options.RetryConfig(max_attempts=8, min_backoff_seconds=2, max_backoff_seconds=60, max_doublings=5),

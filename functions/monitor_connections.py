@@ -6,13 +6,14 @@ from shared import service_accounts
 from shared.serving import audit_container, container, items_container, linking_container, tokens_container
 from shared.serving.guards import event_handler, run_steps
 from shared.serving.sizes import SMALL_CPU
+from shared.settings import PLAID_SECRETS
 
 
 @scheduler_fn.on_schedule(
     cpu=SMALL_CPU,
     concurrency=1,
     schedule="30 4 * * *",  # a cron expression, so that Cloud Scheduler sends the time that it fires for
-    secrets=["PLAID_SECRET", "AUDIT_KEYSET"],
+    secrets=[*PLAID_SECRETS, "AUDIT_KEYSET"],
     timeout_sec=540,
     service_account=service_accounts.SCHEDULE,
 )

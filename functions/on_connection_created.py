@@ -10,6 +10,7 @@ from shared.log import log
 from shared.serving import linking_container
 from shared.serving.guards import event_handler
 from shared.serving.sizes import SMALL_CPU
+from shared.settings import PLAID_SECRETS
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     concurrency=1,
     service_account=service_accounts.CREATED,
     document="bank_connections/{connection_id}",
-    secrets=["PLAID_SECRET"],
+    secrets=PLAID_SECRETS,
     timeout_sec=120,
 )
 @event_handler

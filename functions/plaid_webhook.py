@@ -16,6 +16,7 @@ from shared.serving.guards import public_endpoint
 from shared.serving.http import Route, json_response
 from shared.serving.request_body import read_body
 from shared.serving.sizes import MANY_INSTANCES
+from shared.settings import PLAID_SECRETS
 from shared.webhook_address import QUERY_FIELD, has_secret
 
 ROUTE = Route(
@@ -39,7 +40,7 @@ ROUTE = Route(
 )
 
 
-@https_fn.on_request(max_instances=MANY_INSTANCES, secrets=["PLAID_SECRET"], service_account=service_accounts.WEBHOOK)
+@https_fn.on_request(max_instances=MANY_INSTANCES, secrets=PLAID_SECRETS, service_account=service_accounts.WEBHOOK)
 @public_endpoint
 def plaid_webhook(request: Request) -> Response:
     """Returns 200 for a webhook that Plaid signed, 401 if the signature cannot be verified, 503 to ask for a retry."""

@@ -10,6 +10,7 @@ from shared.serving import container
 from shared.serving.guards import authenticated_endpoint
 from shared.serving.http import Reply, Route, StrictInput
 from shared.serving.rate_limits import limited
+from shared.settings import PLAID_SECRETS
 
 ROUTE = Route(
     "POST",
@@ -24,7 +25,7 @@ class Input(StrictInput):
     connection_id: Annotated[str, Field(min_length=1, max_length=128)]
 
 
-@https_fn.on_request(secrets=["PLAID_SECRET"], service_account=service_accounts.LINK)
+@https_fn.on_request(secrets=PLAID_SECRETS, service_account=service_accounts.LINK)
 @authenticated_endpoint(ROUTE, Input)
 def reconnect_connection(uid: str, given: Input) -> Reply:
     """Returns 200 with the `status` that Plaid reports now, and with the `action` that is still needed, if any."""

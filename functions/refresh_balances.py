@@ -12,6 +12,7 @@ from shared.serving.declared_errors import PLAID_ERRORS
 from shared.serving.guards import authenticated_endpoint
 from shared.serving.http import Reply, Route, StrictInput
 from shared.serving.rate_limits import limited
+from shared.settings import PLAID_SECRETS
 
 ROUTE = Route(
     "POST",
@@ -26,7 +27,7 @@ class Input(StrictInput):
     connection_id: Annotated[str, Field(min_length=1, max_length=128)]
 
 
-@https_fn.on_request(secrets=["PLAID_SECRET"], service_account=service_accounts.LINK)
+@https_fn.on_request(secrets=PLAID_SECRETS, service_account=service_accounts.LINK)
 @authenticated_endpoint(ROUTE, Input)
 def refresh_balances(uid: str, given: Input) -> Reply:
     """Returns 200 with `accounts`, their `source` (`live`, `cached`), and `as_of`."""

@@ -6,13 +6,14 @@ from shared import service_accounts
 from shared.serving import removal_container
 from shared.serving.guards import task_handler
 from shared.serving.sizes import SMALL_CPU
+from shared.settings import PLAID_SECRETS
 
 
 @tasks_fn.on_task_dispatched(
     cpu=SMALL_CPU,
     concurrency=1,
     service_account=service_accounts.WORKER,
-    secrets=["PLAID_SECRET"],
+    secrets=PLAID_SECRETS,
     timeout_sec=540,
     # The queue retries within minutes; after that, the scheduler retries for as long as it takes.
     retry_config=options.RetryConfig(max_attempts=5, min_backoff_seconds=2, max_backoff_seconds=60, max_doublings=5),

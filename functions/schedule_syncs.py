@@ -15,13 +15,14 @@ from shared.serving import (
 )
 from shared.serving.guards import event_handler, run_steps
 from shared.serving.sizes import SMALL_CPU
+from shared.settings import PLAID_SECRETS
 
 
 @scheduler_fn.on_schedule(
     cpu=SMALL_CPU,
     concurrency=1,
     schedule="every 15 minutes",
-    secrets=["PLAID_SECRET"],
+    secrets=PLAID_SECRETS,
     timeout_sec=540,
     service_account=service_accounts.SCHEDULE,
 )

@@ -8,12 +8,13 @@ from shared import service_accounts
 from shared.domain.products.kinds import ProductKind
 from shared.serving import products_container
 from shared.serving.guards import task_handler
+from shared.settings import PLAID_SECRETS
 from shared.usecases.sync.run_claims import Outcome
 
 
 @tasks_fn.on_task_dispatched(
     service_account=service_accounts.WORKER,
-    secrets=["PLAID_SECRET"],
+    secrets=PLAID_SECRETS,
     timeout_sec=540,
     # As for transactions: the queue retries within minutes, the scheduler after that.
     retry_config=options.RetryConfig(max_attempts=8, min_backoff_seconds=2, max_backoff_seconds=30, max_doublings=4),

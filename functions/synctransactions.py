@@ -9,13 +9,14 @@ from shared.log import log
 from shared.serving import linking_container, sync_container
 from shared.serving.guards import outage_code, task_handler
 from shared.serving.sizes import MANY_INSTANCES
+from shared.settings import PLAID_SECRETS
 from shared.usecases.sync.run_sync import Outcome
 
 
 @tasks_fn.on_task_dispatched(
     max_instances=MANY_INSTANCES,
     service_account=service_accounts.WORKER,
-    secrets=["PLAID_SECRET"],
+    secrets=PLAID_SECRETS,
     timeout_sec=540,
     # The queue retries within minutes, the scheduler after that. Deliveries are no failures; the state counts failures.
     retry_config=options.RetryConfig(max_attempts=8, min_backoff_seconds=2, max_backoff_seconds=30, max_doublings=4),

@@ -22,6 +22,7 @@ from shared import trace
 from shared.domain.audit import Actor
 from shared.domain.errors import BankError, FailedPrecondition, ServiceError
 from shared.domain.health import UnhealthyConnection
+from shared.domain.region import Region
 from shared.log import JsonFormatter, log, strike_out
 from shared.serving import audit_container, container, items_container, sync_container, tokens_container
 
@@ -39,6 +40,8 @@ def rotate(given: argparse.Namespace) -> str:
         requested = requests.request_all_at_institution(given.institution, by=by)
     elif given.user is not None:
         requested = requests.request_all_of_user(given.user, by=by)
+    elif given.region is not None:
+        requested = requests.request_all_of_region(given.region, by=by)
     else:
         requested = requests.request_all_older_than(timedelta(0), by=by, limit=None)
     return f"{requested} requested; `rotations` lists the pending ones"
@@ -184,6 +187,7 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--connection", metavar="ID")
     which.add_argument("--user", metavar="UID")
     which.add_argument("--institution", metavar="ID")
+    which.add_argument("--region", type=Region, choices=list(Region), help="all tokens of one pair of Plaid's keys")
     which.add_argument("--all", action="store_true")
     command("rotations", rotations)
     command("intents", intents)

@@ -110,7 +110,7 @@ def _standing(connection_id: str) -> str:
     why = f" ({connection.error_code})" if connection.error_code else ""
     said = [
         f"{connection_id} of {connection.app_user_id}, {connection.institution_name or connection.institution_id}",
-        f"item {connection.item_id}",
+        f"item {connection.item_id} of region {connection.region}",
         f"status {connection.status}{why}",
     ]
     if loaded is not None:

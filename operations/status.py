@@ -30,7 +30,8 @@ def screen(
     banks: Mapping[str, Verdict] = MappingProxyType({}),
 ) -> str:
     """Counts, problems, the worst banks (`banks` has verdicts by name), and the first unhealthy connections."""
-    lines = [f"{health.total} connections, {verdict(health)}", ""]
+    regions = f" ({health.in_europe} with the European keys)" if health.in_europe else ""
+    lines = [f"{health.total} connections{regions}, {verdict(health)}", ""]
     for status, words in WORDS.items():
         count = health.statuses.get(status, 0)
         lines.append(f"  {words:<18} {count:>7}  {_bar(count, health.total)}".rstrip())

@@ -21,7 +21,7 @@ from shared import trace
 
 _bound: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("bound", default=None)
 
-SECRETS = ("PLAID_SECRET", "VAULT_KEYSET", "AUDIT_KEYSET")
+SECRETS = ("PLAID_SECRET", "PLAID_EU_SECRET", "VAULT_KEYSET", "AUDIT_KEYSET")
 """Environment variables that hold secrets: their values are always redacted."""
 
 _REDACTED = "[redacted]"

@@ -9,9 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from shared.domain.ceilings import LiveBalanceCeilings, RefreshCeilings
 from shared.domain.link import OPTIONAL_PRODUCTS, PRODUCTS, LinkProducts, usable_language
+from shared.domain.market import COUNTRIES
 from shared.domain.products.kinds import PLAID_PRODUCT, ProductKind
+from shared.domain.region import KeyPairs, Region
 from shared.emulators_only import LOCAL_PROJECT_PREFIX as LOCAL_PROJECT_PREFIX
 from shared.emulators_only import check_emulators
+
+PLAID_SECRETS = ["PLAID_SECRET", "PLAID_EU_SECRET"]
+"""The secrets of every function that calls Plaid. Both must exist, even if only the first pair of keys is used."""
 
 
 class Settings(BaseModel):
@@ -26,6 +31,8 @@ class Settings(BaseModel):
     plaid_base_url: str | None = None  # instead of Plaid's host for plaid_env
     plaid_client_id: str = ""
     plaid_secret: SecretStr = SecretStr("")
+    plaid_eu_client_id: str = ""  # unset: the first pair of keys serves all countries
+    plaid_eu_secret: SecretStr = SecretStr("")
     tasks_caller: str | None = None  # the account of Cloud Tasks; unset: the one that the deploy creates
     webhook_url: str | None = None  # where Plaid sends webhooks; unset: only the scheduler syncs
     vault_key: str | None = Field(
@@ -102,6 +109,13 @@ class Settings(BaseModel):
             raise ValueError(f"{', '.join(unknown)}: use only {', '.join(sorted(OPTIONAL_PRODUCTS))}")
         return tuple(dict.fromkeys(value))
 
+    @field_validator("country_codes", mode="after")
+    @classmethod
+    def _link_works_there(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not COUNTRIES.issuperset(value):
+            raise ValueError(f"use only {', '.join(sorted(COUNTRIES))}, and at least one")
+        return tuple(dict.fromkeys(value))
+
     @field_validator("sync_products", mode="after")
     @classmethod
     def _once_each(cls, value: tuple[ProductKind, ...]) -> tuple[ProductKind, ...]:
@@ -129,6 +143,20 @@ class Settings(BaseModel):
                 "OPTIONAL_PRODUCTS"
             )
         return self
+
+    @property
+    def key_pairs(self) -> KeyPairs:
+        """The pairs of Plaid's keys. The client id alone decides: not every function has the secrets."""
+        return KeyPairs(has_eu=bool(self.plaid_eu_client_id))
+
+    @property
+    def plaid_keys(self) -> dict[Region, tuple[str, SecretStr]]:
+        """The client id and secret of each region that has keys."""
+        pairs = {
+            Region.US: (self.plaid_client_id, self.plaid_secret),
+            Region.EU: (self.plaid_eu_client_id, self.plaid_eu_secret),
+        }
+        return {region: pairs[region] for region in self.key_pairs.regions}
 
     @property
     def is_local(self) -> bool:

@@ -12,12 +12,12 @@ from typing import Any
 from shared.adapters.plaid.errors import PRODUCT_ENDPOINTS, from_answer
 from shared.domain.account import Account
 from shared.domain.errors import ProviderError
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.products import holdings, investment_transactions, liabilities, recurring
 from shared.domain.products.investment_transactions import InvestmentPage
 from shared.domain.products.kinds import ProductKind, fitting_accounts
 from shared.domain.products.rows import ProductRow
 from shared.domain.products.snapshot import Snapshot
-from shared.domain.secret import Secret
 from tests.fakes import Calls, FakeItem, FakePlaid
 
 ITEM_CODES = ("ITEM_LOGIN_REQUIRED", "ITEM_NOT_FOUND")
@@ -132,7 +132,7 @@ class FakeProducts:
         self.plaid = plaid
         self.data: defaultdict[str, ProductData] = defaultdict(ProductData)  # by item id
 
-    def recurring(self, access_token: Secret, *, account_ids: tuple[str, ...]) -> Snapshot:
+    def recurring(self, access_token: PlaidToken, *, account_ids: tuple[str, ...]) -> Snapshot:
         def read(item: FakeItem) -> Snapshot:
             _check_accounts(item, account_ids)
             rows = self._rows(item, ProductKind.RECURRING)
@@ -143,15 +143,15 @@ class FakeProducts:
 
         return self._call(ProductKind.RECURRING, access_token, read)  # type: ignore[no-any-return]
 
-    def liabilities(self, access_token: Secret) -> Snapshot:
+    def liabilities(self, access_token: PlaidToken) -> Snapshot:
         return self._snapshot(ProductKind.LIABILITIES, access_token)
 
-    def holdings(self, access_token: Secret) -> Snapshot:
+    def holdings(self, access_token: PlaidToken) -> Snapshot:
         return self._snapshot(ProductKind.HOLDINGS, access_token)
 
     def investment_transactions(
         self,
-        access_token: Secret,
+        access_token: PlaidToken,
         *,
         start: date,
         end: date,
@@ -173,7 +173,7 @@ class FakeProducts:
         return self._call(kind, access_token, read)  # type: ignore[no-any-return]
 
     def live_balances(
-        self, access_token: Secret, *, account_ids: tuple[str, ...] = (), min_last_updated: datetime | None = None
+        self, access_token: PlaidToken, *, account_ids: tuple[str, ...] = (), min_last_updated: datetime | None = None
     ) -> list[Account]:
         def read() -> list[Account]:
             item = self.plaid._data_item(access_token)
@@ -182,14 +182,14 @@ class FakeProducts:
 
         return self.plaid._call("live_balances", read)  # type: ignore[no-any-return]
 
-    def _snapshot(self, kind: ProductKind, access_token: Secret) -> Snapshot:
+    def _snapshot(self, kind: ProductKind, access_token: PlaidToken) -> Snapshot:
         def read(item: FakeItem) -> Snapshot:
             rows = tuple(self._rows(item, kind))
             return Snapshot(kind=kind, rows=rows, accounts=tuple(item.accounts), request_id="r1")
 
         return self._call(kind, access_token, read)  # type: ignore[no-any-return]
 
-    def _call(self, kind: ProductKind, access_token: Secret, read: Callable[[FakeItem], Any]) -> Any:
+    def _call(self, kind: ProductKind, access_token: PlaidToken, read: Callable[[FakeItem], Any]) -> Any:
         def call() -> Any:
             item = self.plaid._data_item(access_token)
             if kind in NO_ACCOUNTS and not fitting_accounts(kind, item.accounts):

@@ -40,11 +40,12 @@ from shared.domain.institution_health.evidence import PlaidStatus
 from shared.domain.item import ItemHolder
 from shared.domain.notification import Notification
 from shared.domain.pause import Pauses
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.products.product_progress import ProductProgress
 from shared.domain.progress import RunRecord
 from shared.domain.push import PushMessage, PushOutcome, Receipt, TokenHolders
+from shared.domain.region import Region
 from shared.domain.removal import Removal
-from shared.domain.secret import Secret
 from shared.domain.set_aside import SetAsideRow
 from shared.domain.storable import is_document_id
 from shared.domain.sync_state import SyncState
@@ -100,6 +101,10 @@ class FakeExecutors:
     def __call__(self, workers: int, name: str) -> ThreadExecutor:
         self.made.append((workers, name))
         return ThreadExecutor(workers, name)
+
+
+MISDIRECTED: list[str] = []
+"""Canary: tokens that a test sent with another region's keys. Every test of a use case fails if there is one."""
 
 
 class Crash(BaseException):
@@ -211,11 +216,14 @@ class FakeItem:
     error: ProviderError | None = None  # the item's own error
     refuses_data: ProviderError | None = None  # data calls are answered with it, but the item does not report it
     consent_expiration_time: datetime | None = None
+    update_type: str | None = None
+    auth_method: str | None = None
     last_update: datetime | None = None
     last_failed_update: datetime | None = None
     refuses_live: ProviderError | None = None  # calls that ask the bank while they wait are answered with it
     last_webhook: datetime | None = None
     account_revoked_at: datetime | None = None
+    region: Region = Region.US  # the key pair that made the item
     epoch: int = 0  # incremented when data changes between pages
 
     def add(self, *rows: Transaction) -> None:
@@ -260,12 +268,14 @@ class FakePlaid:
         self.removed: list[str] = []
         self.dead_tokens: set[str] = set()
         self.errors: dict[str, list[ProviderError]] = {}  # by method: raised one after the other
+        self.region = Region.US  # the key pair of new items
         self.page_rows = 2
         self.names_vanished_rows = False  # whether a row added and removed between two reads is reported as removed
         self.mutate_at_page: Callable[[int], None] | None = None
         self.link_requests: list[LinkRequest] = []
         self.catalogue: dict[str, InstitutionInfo] = {}  # without an entry, every institution is the first bank
         self.statuses: dict[str, PlaidStatus] = {}  # without an entry, Plaid reports no status
+        self.asked_for_status: list[tuple[str, Region]] = []
         self.on_page: Callable[[], None] | None = None
         self.on_refresh: Callable[[], None] | None = None
         self._updates = itertools.count(1)
@@ -277,7 +287,7 @@ class FakePlaid:
         return self.items[token]
 
     def new_item(self, name: str = "1", **kwargs: Any) -> FakeItem:
-        item = FakeItem(item_id=f"item-{name}", **kwargs)
+        item = FakeItem(item_id=f"item-{name}", **{"region": self.region} | kwargs)
         self.items[f"token-{name}"] = item
         self.public_tokens[f"public-{name}"] = f"token-{name}"
         return item
@@ -299,12 +309,19 @@ class FakePlaid:
 
         return self.calls.around(f"bank.{method}", run)
 
-    def _item(self, token: Secret) -> FakeItem:
+    def _item(self, token: PlaidToken) -> FakeItem:
+        self._check_keys(token, self.items.get(token.reveal()), "INVALID_ACCESS_TOKEN")
         if token.reveal() in self.dead_tokens:
             raise problem(ErrorClass.TERMINAL, "INVALID_ACCESS_TOKEN")
         if token.reveal() not in self.items:
             raise problem(ErrorClass.TERMINAL, "ITEM_NOT_FOUND")
         return self.items[token.reveal()]
+
+    def _check_keys(self, token: PlaidToken, item: FakeItem | None, refusal: str) -> None:
+        """Refuses a token of the other key pair, as Plaid does, which knows it only in the team that made it."""
+        if item is not None and item.region is not token.region:
+            MISDIRECTED.append(f"{token.reveal()} was sent with the keys of {token.region}")
+            raise problem(ErrorClass.TERMINAL, refusal)
 
     def create_link_token(self, request: LinkRequest) -> LinkToken:
         def call() -> LinkToken:
@@ -316,33 +333,35 @@ class FakePlaid:
 
         return self._call("create_link_token", call)  # type: ignore[no-any-return]
 
-    def exchange(self, public_token: str) -> NewItem:
+    def exchange(self, public_token: PlaidToken) -> NewItem:
         def call() -> NewItem:
-            token = self.public_tokens.pop(public_token, None)
+            token = self.public_tokens.get(public_token.reveal())
             if token is not None and token not in self.items:  # of update mode: the item's current token
                 token = next((t for t, item in self.items.items() if item.item_id == token), None)
             if token is None:
                 raise problem(ErrorClass.USER, "INVALID_PUBLIC_TOKEN")
-            return NewItem(access_token=Secret(token), item_id=self.items[token].item_id)
+            self._check_keys(public_token, self.items[token], "INVALID_PUBLIC_TOKEN")
+            del self.public_tokens[public_token.reveal()]
+            return NewItem(PlaidToken(token, public_token.region), item_id=self.items[token].item_id)
 
         return self._call("exchange", call)  # type: ignore[no-any-return]
 
-    def _data_item(self, token: Secret) -> FakeItem:
+    def _data_item(self, token: PlaidToken) -> FakeItem:
         item = self._item(token)
         if item.refuses_data is not None:
             raise item.refuses_data
         return item
 
-    def accounts(self, access_token: Secret) -> ItemFacts:
+    def accounts(self, access_token: PlaidToken) -> ItemFacts:
         return self._call("accounts", lambda: _facts(self._data_item(access_token), with_accounts=True))  # type: ignore[no-any-return]
 
-    def item(self, access_token: Secret) -> ItemFacts:
+    def item(self, access_token: PlaidToken) -> ItemFacts:
         return self._call("item", lambda: _facts(self._item(access_token), with_accounts=False))  # type: ignore[no-any-return]
 
-    def changes(self, access_token: Secret, *, cursor: str | None) -> Page:
+    def changes(self, access_token: PlaidToken, *, cursor: str | None) -> Page:
         return self._call("changes", lambda: self._page(self._data_item(access_token), cursor))  # type: ignore[no-any-return]
 
-    def check_transactions(self, access_token: Secret) -> None:
+    def check_transactions(self, access_token: PlaidToken) -> None:
         self._call("check_transactions", lambda: self._data_item(access_token))
 
     def _page(self, item: FakeItem, cursor: str | None) -> Page:
@@ -392,21 +411,33 @@ class FakePlaid:
                 last[transaction_id] = ("modified" if transaction_id in known else "added", transaction_id, changed)
         return list(last.values())
 
-    def institution(self, institution_id: str, *, country_codes: tuple[str, ...]) -> InstitutionInfo:
+    def _check_known(self, institution_id: str, country_codes: tuple[str, ...]) -> None:
+        found = self.catalogue.get(institution_id)
+        if self.catalogue and (found is None or not {*found.country_codes} & {*country_codes}):
+            raise problem(ErrorClass.CONFIGURATION, "INVALID_INSTITUTION")
+
+    def institution(self, institution_id: str, *, country_codes: tuple[str, ...], region: Region) -> InstitutionInfo:
         def call() -> InstitutionInfo:
             if not self.catalogue:
                 return institution(institution_id, at=self.clock.at)
-            found = self.catalogue.get(institution_id)
-            if found is None or not {*found.country_codes} & {*country_codes}:
-                raise problem(ErrorClass.CONFIGURATION, "INVALID_INSTITUTION")
-            return found.model_copy(update={"fetched_at": self.clock.at})
+            self._check_known(institution_id, country_codes)
+            return self.catalogue[institution_id].model_copy(update={"fetched_at": self.clock.at})
 
         return self._call("institution", call)  # type: ignore[no-any-return]
 
-    def institution_status(self, institution_id: str) -> PlaidStatus | None:
-        return self._call("institution_status", lambda: self.statuses.get(institution_id))  # type: ignore[no-any-return]
+    def institution_status(
+        self, institution_id: str, *, country_codes: tuple[str, ...], region: Region
+    ) -> PlaidStatus | None:
+        def call() -> PlaidStatus | None:
+            self.asked_for_status.append((institution_id, region))
+            self._check_known(institution_id, country_codes)
+            return self.statuses.get(institution_id)
 
-    def institutions(self, *, country_codes: tuple[str, ...], offset: int, count: int) -> InstitutionPage:
+        return self._call("institution_status", call)  # type: ignore[no-any-return]
+
+    def institutions(
+        self, *, country_codes: tuple[str, ...], region: Region, offset: int, count: int
+    ) -> InstitutionPage:
         def call() -> InstitutionPage:
             listed = [one for one in self.catalogue.values() if {*one.country_codes} & {*country_codes}]
             page = [one.model_copy(update={"fetched_at": self.clock.at}) for one in listed[offset : offset + count]]
@@ -414,7 +445,7 @@ class FakePlaid:
 
         return self._call("institutions", call)  # type: ignore[no-any-return]
 
-    def refresh(self, access_token: Secret) -> None:
+    def refresh(self, access_token: PlaidToken) -> None:
         def call() -> None:
             item = self._item(access_token)
             if item.refuses_live is not None:
@@ -424,12 +455,14 @@ class FakePlaid:
 
         self._call("refresh", call)
 
-    def set_webhook(self, access_token: Secret, url: str) -> None:
+    def set_webhook(self, access_token: PlaidToken, url: str) -> None:
         self._call("set_webhook", lambda: self._item(access_token))
 
-    def remove(self, access_token: Secret) -> bool:
+    def remove(self, access_token: PlaidToken) -> bool:
         def call() -> bool:
             if access_token.reveal() in self.dead_tokens:
+                self._item(access_token)
+            if access_token.reveal() in self.items:
                 self._item(access_token)
             item = self.items.pop(access_token.reveal(), None)
             if item is not None:
@@ -438,14 +471,14 @@ class FakePlaid:
 
         return self._call("remove", call)  # type: ignore[no-any-return]
 
-    def invalidate(self, access_token: Secret) -> Secret:
-        def call() -> Secret:
+    def invalidate(self, access_token: PlaidToken) -> PlaidToken:
+        def call() -> PlaidToken:
             old, item = access_token.reveal(), self._item(access_token)
             new = f"{old}+"
             self.items[new] = self.items.pop(old)
             self.dead_tokens.add(old)
             assert item is self.items[new]
-            return Secret(new)
+            return PlaidToken(new, access_token.region)
 
         return self._call("invalidate", call)  # type: ignore[no-any-return]
 
@@ -481,6 +514,8 @@ def _facts(item: FakeItem, *, with_accounts: bool) -> ItemFacts:
         consent_expiration_time=item.consent_expiration_time,
         accounts=item.accounts if with_accounts else [],
         error=None if with_accounts else item.error,
+        update_type=item.update_type,
+        auth_method=item.auth_method,
         last_update=item.last_update,
         last_failed_update=item.last_failed_update,
         last_webhook=item.last_webhook,
@@ -501,24 +536,26 @@ class FakeVault:
         self.versions += 1
         return self.newest_key()
 
-    def seal(self, token: Secret, *, app_user_id: str, connection_id: str, generation: int = 1) -> SealedToken:
+    def seal(self, token: PlaidToken, *, app_user_id: str, connection_id: str, generation: int = 1) -> SealedToken:
         return self.sealer(app_user_id=app_user_id, connection_id=connection_id, generation=generation)(token)
 
-    def sealer(self, *, app_user_id: str, connection_id: str, generation: int = 1) -> Callable[[Secret], SealedToken]:
-        def seal(token: Secret) -> SealedToken:
+    def sealer(
+        self, *, app_user_id: str, connection_id: str, generation: int = 1
+    ) -> Callable[[PlaidToken], SealedToken]:
+        def seal(token: PlaidToken) -> SealedToken:
             text = f"{app_user_id}/{connection_id}/{token.reveal()}"
-            return SealedToken(ciphertext=text, key_id=key_id, generation=generation)
+            return SealedToken(ciphertext=text, key_id=key_id, generation=generation, region=token.region)
 
         key_id = self.newest_key()
         return self.calls.around("vault.sealer", lambda: seal)  # type: ignore[no-any-return]
 
-    def open(self, sealed: SealedToken, *, app_user_id: str, connection_id: str) -> Secret:
-        def call() -> Secret:
+    def open(self, sealed: SealedToken, *, app_user_id: str, connection_id: str) -> PlaidToken:
+        def call() -> PlaidToken:
             if sealed.key_id in self.disabled:
                 raise vault_problem(ErrorClass.CONFIGURATION, "KEY_DISABLED")
             owner, connection, token = sealed.ciphertext.split("/")
             assert (owner, connection) == (app_user_id, connection_id)
-            return Secret(token)
+            return PlaidToken(token, sealed.region)
 
         return self.calls.around("vault.open", call)  # type: ignore[no-any-return]
 
@@ -1173,19 +1210,19 @@ class FakeWebhookKeys:
     """The port `WebhookKeys`."""
 
     def __init__(self) -> None:
-        self.kept: frozenset[str] = frozenset()
+        self.kept: dict[str, Region] = {}
         self.reads = self.spent = 0
         self.buckets: dict[str, list[datetime]] = {}
         self.down = False
 
-    def seen(self) -> frozenset[str]:
+    def seen(self) -> dict[str, Region]:
         self.reads += 1
         self._answer()
-        return self.kept
+        return dict(self.kept)
 
-    def add(self, key_id: str, *, now: datetime) -> None:
+    def add(self, key_id: str, region: Region, *, now: datetime) -> None:
         self._answer()
-        self.kept |= {key_id}
+        self.kept |= {key_id: region}
 
     def spend(self, bucket: str, *, per_minute: int, now: datetime) -> int | None:
         self.spent += 1
@@ -1296,6 +1333,10 @@ class FakeLinks:
     def is_updating(self, app_user_id: str, *, now: datetime) -> bool:
         theirs = [one for one in self.sessions.values() if one.app_user_id == app_user_id]
         return any(one.updates and now < one.usable_until for one in theirs)
+
+    def regions(self, app_user_id: str, *, now: datetime) -> frozenset[Region]:
+        theirs = [one for one in self.sessions.values() if one.app_user_id == app_user_id]
+        return frozenset(one.region for one in theirs if now < one.usable_until)
 
     def keep(self, result: LinkResult) -> bool:
         def call() -> bool:

@@ -36,6 +36,8 @@ def main() -> int:
     parser.add_argument("--rate-limits", choices=["sandbox", "production"], help="enable Plaid's rate limits")
     parser.add_argument("--client-id", help="accept only this client id (default: any)")
     parser.add_argument("--secret", help="accept only this secret (default: any)")
+    parser.add_argument("--eu-client-id", help="the client id of a second team, for the UK and Europe (default: none)")
+    parser.add_argument("--eu-secret", help="accept only this secret of the second team (default: any)")
     parser.add_argument("--seed", type=int, help="generate the same identifiers in every run")
     given = vars(parser.parse_args())
     host, port, state = given.pop("host"), given.pop("port"), given.pop("state")

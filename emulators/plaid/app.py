@@ -24,7 +24,8 @@ from emulators.plaid.errors import PlaidError
 from emulators.plaid.faults import ErrorClass
 from emulators.plaid.fields import ENDPOINTS
 from emulators.plaid.items import Item
-from emulators.plaid.settings import Settings
+from emulators.plaid.regions import team_of
+from emulators.plaid.settings import EU, Settings
 from emulators.plaid.spoiled import TRANSPORT, delay, spoiled
 from emulators.plaid.validation import hold_against
 from emulators.plaid.world import World
@@ -118,7 +119,9 @@ class Plaid:
             if handler is None:
                 raise PlaidError("NOT_FOUND")
             fields = self._judge(received, item_id)
-            result = handler(Call(self.world, fields, received.base_url, received.path))
+            team = team_of(received.credentials["client_id"], self.world.settings.eu_client_id)
+            self._check_team(received, team)
+            result = handler(Call(self.world, fields, received.base_url, received.path, team))
         except PlaidError as error:
             return self._refuse(error, request_id)
         if item := self.world.items.get(item_id or ""):
@@ -151,10 +154,22 @@ class Plaid:
             if not isinstance(given[name], str) or not given[name].strip():
                 raise PlaidError("INVALID_FIELD", f"{name} must be a non-empty string")
         settings = self.world.settings
-        if given["client_id"] != (settings.client_id or given["client_id"]):
+        client_id, secret = settings.client_id, settings.secret
+        if team_of(given["client_id"], settings.eu_client_id) == EU:
+            client_id, secret = settings.eu_client_id, settings.eu_secret
+        if given["client_id"] != (client_id or given["client_id"]) or given["secret"] != (secret or given["secret"]):
             raise PlaidError("INVALID_API_KEYS")
-        if given["secret"] != (settings.secret or given["secret"]):
-            raise PlaidError("INVALID_API_KEYS")
+
+    def _check_team(self, received: Received, team: str) -> None:
+        """Refuses a token of the other team, and counts it."""
+        body, world = received.body or {}, self.world
+        item, link = world.items.get(received.item_id(world) or ""), world.link_tokens.get(str(body.get("link_token")))
+        if world.settings.eu_client_id is None or {one.team for one in (item, link) if one} <= {team}:
+            return
+        world.misdirected[received.path] += 1
+        if link is not None:
+            raise PlaidError("INVALID_LINK_TOKEN")
+        raise PlaidError("INVALID_ACCESS_TOKEN" if "access_token" in body else "INVALID_PUBLIC_TOKEN")
 
     def _refuse(self, error: PlaidError, request_id: str, retry_after: int | None = None) -> Response:
         self.world.errors[error.code] += 1

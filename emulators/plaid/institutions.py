@@ -1,6 +1,7 @@
 """The institutions of the Sandbox: Plaid's test banks and a few real names.
 
-Sources: plaid.com/docs/sandbox/institutions, plaid.com/docs/api/institutions.
+Sources: plaid.com/docs/sandbox/institutions, plaid.com/docs/api/institutions. Those of a single country of the European
+Union (ins_9000…) are invented.
 """
 
 import base64
@@ -33,7 +34,14 @@ class Institution:
     consent_days: int | None = None
 
     def supports(self, product: str) -> bool:
-        return product in self.products or product in {"balance", "transactions_refresh", "recurring_transactions"}
+        if product == "recurring_transactions":
+            return any(_offers_recurring(country) for country in self.countries)
+        return product in self.products or product in {"balance", "transactions_refresh"}
+
+
+def _offers_recurring(country: str) -> bool:
+    """Recurring Transactions exist in the US, Canada and the UK."""
+    return country in {"US", "CA", "GB"}
 
 
 def _european(institution_id: str, name: str, *countries: str) -> Institution:
@@ -68,6 +76,9 @@ _ALL = [
     Institution("ins_10", "American Express", oauth=True, consent_days=365),
     _european("ins_118274", "Monzo", "GB"),
     _european("ins_115643", "Revolut", "GB", "IE", "FR", "ES", "DE"),
+    _european("ins_900033", "Banque Ornithorynque", "FR"),
+    _european("ins_900049", "Schnabeltier Bank", "DE"),
+    _european("ins_900031", "Vogelbekdier Bank", "NL"),
 ]
 BY_ID = {institution.institution_id: institution for institution in _ALL}
 

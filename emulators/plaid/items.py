@@ -18,6 +18,7 @@ from emulators.plaid.errors import PlaidError, item_error
 from emulators.plaid.institutions import Institution
 from emulators.plaid.people import Login, open_bank
 from emulators.plaid.product_data import ProductData
+from emulators.plaid.settings import US
 from emulators.plaid.synclog import Row, SyncLog
 
 Json = dict[str, Any]
@@ -40,7 +41,7 @@ class Item:
     `statement_periods`: the first and last posting dates of the extracted statements. `known_owners`: the owners as of
     the last extraction, by account. `imported_as`: the user id of /item/import. `activities`, `accessed`: activity.py.
     `left_out`: accounts that the user deselected in Link and did not share since. `other`: how the data of the other
-    products behaves.
+    products behaves. `team`: the owner of the keys that made the Item.
     """
 
     item_id: str
@@ -80,6 +81,7 @@ class Item:
     left_out: list[str] = field(default_factory=list)
     other: ProductData = field(default_factory=ProductData)
     logins: int = 0
+    team: str = US
     login_expires: datetime | None = None
 
     @property

@@ -53,6 +53,7 @@ def log_in(world: World, session: Session, institution_id: str, username: str, p
                 days=int(request.get("transactions", {}).get("days_requested", 90)),
                 user_id=request.get("user_id"),
                 client_user_id=request.get("user", {}).get("client_user_id"),
+                team=session.token.team,
             )
             if consent.applies(session.found.institution.countries):
                 session.found.consent.scopes = consent.scopes_of(session.token.asked_products)
@@ -261,10 +262,15 @@ def _announce(world: World, session: Session, status: str, public_token: str | N
         return
     if public_token:
         world.webhooks.post(
-            webhook, announcements.item_add_result(session.link_session_id, token.link_token, public_token)
+            webhook,
+            announcements.item_add_result(session.link_session_id, token.link_token, public_token),
+            team=token.team,
         )
     public_tokens = [public_token] if public_token else []
     world.webhooks.post(
-        webhook, announcements.session_finished(session.link_session_id, token.link_token, status, public_tokens)
+        webhook,
+        announcements.session_finished(session.link_session_id, token.link_token, status, public_tokens),
+        team=token.team,
     )
-    world.webhooks.post(webhook, announcements.link_events(session.link_session_id, token.link_token, session.events))
+    events = announcements.link_events(session.link_session_id, token.link_token, session.events)
+    world.webhooks.post(webhook, events, team=token.team)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from emulators.plaid.items import Item
+from emulators.plaid.settings import US
 
 Json = dict[str, Any]
 PRODUCT_LISTS = ("products", "required_if_supported_products", "optional_products", "additional_consented_products")
@@ -20,6 +21,7 @@ class LinkToken:
     request: Json
     update_item: str | None = None
     sessions: list[Json] = field(default_factory=list)
+    team: str = US
 
     @property
     def asked_products(self) -> list[str]:

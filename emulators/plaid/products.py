@@ -19,6 +19,8 @@ def use(world: World, item: Item, product: str) -> None:
     """
     whole = part_of(product)
     item.consent.check(product)
+    if product == "recurring_transactions" and not item.institution.supports(product):
+        raise PlaidError("PRODUCTS_NOT_SUPPORTED", "recurring transactions are not available in the bank's country")
     if whole not in item.products:
         if not item.institution.supports(whole):
             raise PlaidError("PRODUCTS_NOT_SUPPORTED", f"the institution does not support: {whole}")

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from emulators.plaid.errors import PlaidError
 from emulators.plaid.ids import IdSource
+from emulators.plaid.settings import US
 
 PUBLISHED = "6c5516e1-92dc-479e-a8ff-5a51992e0001"
 
@@ -27,10 +28,11 @@ class Key:
     private: ec.EllipticCurvePrivateKey
     created_at: int
     expired_at: int | None = None
+    team: str = US
 
 
 class KeyRing:
-    """All signing keys so far; the last one signs.
+    """All signing keys so far; the last one of each team signs.
 
     The Sandbox also has the key that the tests of Plaid's clients read. It signs nothing here.
     """
@@ -40,21 +42,24 @@ class KeyRing:
         self._keys: dict[str, Key] = {}
         self._add(PUBLISHED)
         self._current = self._new()
+        self._others: dict[str, Key] = {}  # the current key of each other team
 
     @property
     def current(self) -> str:
         return self._current.kid
 
     def rotate(self) -> str:
-        """Retires the current key and creates a new one."""
-        self._current.expired_at = int(self._wall_time())
+        """Retires the current keys and creates new ones."""
+        for key in (self._current, *self._others.values()):
+            key.expired_at = int(self._wall_time())
         self._current = self._new()
+        self._others.clear()
         return self._current.kid
 
-    def jwk(self, kid: str) -> dict[str, Any]:
-        """The public key as /webhook_verification_key/get returns it."""
+    def jwk(self, kid: str, team: str = US) -> dict[str, Any]:
+        """The public key as /webhook_verification_key/get returns it to its own team."""
         key = self._keys.get(kid)
-        if key is None:
+        if key is None or key.team != team:
             raise PlaidError("INVALID_WEBHOOK_VERIFICATION_KEY_ID")
         numbers = key.private.public_key().public_numbers()
         return {
@@ -69,12 +74,15 @@ class KeyRing:
             "y": _base64url(numbers.y.to_bytes(32, "big")),
         }
 
-    def sign(self, body: bytes, *, age: int = 0, kid: str | None = None, wrong_key: bool = False) -> str:
+    def sign(
+        self, body: bytes, *, age: int = 0, kid: str | None = None, wrong_key: bool = False, team: str = US
+    ) -> str:
         """The JWT for a body. Options make it invalid: an old `iat`, an unknown `kid`, or another key's signature."""
-        header = {"alg": "ES256", "kid": kid or self._current.kid, "typ": "JWT"}
+        current = self.current_of(team)
+        header = {"alg": "ES256", "kid": kid or current.kid, "typ": "JWT"}
         claims = {"iat": int(self._wall_time()) - age, "request_body_sha256": sha256(body).hexdigest()}
         signed = f"{_segment(header)}.{_segment(claims)}"
-        key = ec.generate_private_key(ec.SECP256R1()) if wrong_key else self._current.private
+        key = ec.generate_private_key(ec.SECP256R1()) if wrong_key else current.private
         r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(SHA256())))
         return f"{signed}.{_base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
@@ -86,6 +94,7 @@ class KeyRing:
                 "number": str(key.private.private_numbers().private_value),
                 "created_at": key.created_at,
                 "expired_at": key.expired_at,
+                "team": key.team,
             }
             for key in self._keys.values()
         ]
@@ -98,10 +107,21 @@ class KeyRing:
                 ec.derive_private_key(int(key["number"]), ec.SECP256R1()),
                 key["created_at"],
                 key["expired_at"],
+                key.get("team", US),
             )
             for key in exported
         }
-        self._current = list(self._keys.values())[-1]
+        self._current = [key for key in self._keys.values() if key.team == US][-1]
+        self._others = {key.team: key for key in self._keys.values() if key.team != US and key.expired_at is None}
+
+    def current_of(self, team: str) -> Key:
+        """The key that signs for a team; another team's first key is made when it is needed."""
+        if team == US:
+            return self._current
+        if team not in self._others:
+            self._others[team] = self._new()
+            self._others[team].team = team
+        return self._others[team]
 
     def _new(self) -> Key:
         return self._add(self._ids.uuid())

@@ -18,6 +18,7 @@ from emulators.plaid.clock import Clock
 from emulators.plaid.faults import WebhookFaults
 from emulators.plaid.ids import IdSource
 from emulators.plaid.items import Item
+from emulators.plaid.settings import US
 from emulators.plaid.signing import KeyRing
 
 Json = dict[str, Any]
@@ -39,6 +40,7 @@ class Delivery:
     mode: str | None = None
     outcomes: list[int | str] = field(default_factory=list)
     state: str = "sending"
+    team: str = US
 
     def as_object(self) -> Json:
         return {
@@ -76,12 +78,12 @@ class Webhooks:
             **body,
             **({"user_id": item.user_id} if item.user_id else {}),
         }
-        self.post(item.webhook, full, item.item_id)
+        self.post(item.webhook, full, item.item_id, team=item.team)
         return True
 
-    def post(self, url: str, body: Json, item_id: str | None = None) -> None:
-        """Sends a body to a URL, with the next fault that applies."""
-        delivery = Delivery(self._ids.uuid(), item_id, url, {**body, "environment": "sandbox"})
+    def post(self, url: str, body: Json, item_id: str | None = None, *, team: str = US) -> None:
+        """Sends a body to a URL, signed with a team's key, with the next fault that applies."""
+        delivery = Delivery(self._ids.uuid(), item_id, url, {**body, "environment": "sandbox"}, team=team)
         self.log.append(delivery)
         fault = self._faults.take(item_id, body["webhook_code"])
         delivery.mode = fault.mode if fault else None
@@ -167,6 +169,7 @@ class Webhooks:
             age=_OLD if mode == "old_iat" else 0,
             kid=self._ids.uuid() if mode == "unknown_kid" else None,
             wrong_key=mode == "wrong_signature",
+            team=delivery.team,
         )
         if mode == "altered_body":
             raw = raw.replace(b"{", b'{\n  "altered": true,', 1)

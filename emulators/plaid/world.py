@@ -20,7 +20,8 @@ from emulators.plaid.limits import Limits
 from emulators.plaid.linktokens import LinkToken, Session
 from emulators.plaid.outages import Outages
 from emulators.plaid.people import Login, open_bank
-from emulators.plaid.settings import Settings
+from emulators.plaid.regions import AMERICA
+from emulators.plaid.settings import US, Settings
 from emulators.plaid.signing import KeyRing
 from emulators.plaid.synclog import CursorFormat, SyncLog
 from emulators.plaid.webhooks import MakeWebhooks, Webhooks
@@ -62,6 +63,7 @@ class World:
         self.calls: Counter[str] = Counter()
         self.calls_of_item: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.errors: Counter[str] = Counter()
+        self.misdirected: Counter[str] = Counter()  # tokens that arrived with the other team's keys, by endpoint
 
     def reset(self) -> None:
         """Resets everything except the settings and the signing keys."""
@@ -74,7 +76,7 @@ class World:
             known.clear()
         self.institution_health.clear()
         self.outages.forget()
-        for counter in (self.calls, self.calls_of_item, self.errors):
+        for counter in (self.calls, self.calls_of_item, self.errors, self.misdirected):
             counter.clear()
 
     def health_of(self, institution: institutions.Institution) -> health.InstitutionHealth:
@@ -101,6 +103,7 @@ class World:
         days: int = 90,
         user_id: str | None = None,
         client_user_id: str | None = None,
+        team: str = US,
     ) -> Item:
         """The Item of a login, not stored yet."""
         institution = institutions.find(institution_id)
@@ -123,6 +126,7 @@ class World:
             login=login,
             user_id=user_id,
             client_user_id=client_user_id,
+            team=team,
         )
 
     def keep_item(self, item: Item, unbilled: Iterable[str] = ()) -> None:
@@ -277,9 +281,13 @@ class World:
         self.clock.at(when, lambda: self._expire(item, login, when, "OAUTH_CONSENT_EXPIRED"))
 
     def _start_login(self, item: Item) -> None:
-        """Starts the login's lifetime: 30 days in the Sandbox, and the bank's own consent period."""
+        """Starts the login's lifetime: 30 days in the Sandbox, and the bank's own consent period.
+
+        Outside the US and Canada only the consent ends, so that its 180 days can be seen.
+        """
         item.logins += 1
-        item.login_expires = self.clock.now() + SANDBOX_LOGIN_LIVES
+        american = not AMERICA.isdisjoint(item.institution.countries)
+        item.login_expires = self.clock.now() + SANDBOX_LOGIN_LIVES if american else None
         if item.institution.consent_days:
             item.consent_expires = self.clock.now() + timedelta(days=item.institution.consent_days)
         self.arm(item)
@@ -290,7 +298,7 @@ class World:
 
     def _warn(self, item: Item, login: int, when: datetime) -> None:
         if self._still(item, login, when) and not item.error:
-            american = {"US", "CA"} & set(item.institution.countries)
+            american = not AMERICA.isdisjoint(item.institution.countries)
             body = announcements.pending_disconnect(when) if american else announcements.pending_expiration(when)
             self.webhooks.send(item, body)
 

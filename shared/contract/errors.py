@@ -24,6 +24,7 @@ from shared.domain.errors import (
 FIX = "Fix the request; retrying it unchanged will not succeed."
 LATER = "Retry after `retry_after_seconds`, or after a few seconds if the field is absent."
 SIGN_IN = "Ask the user to sign in again."
+LINK_AGAIN = "Create a link token for this user and open Link again."
 REPORT = "Show a generic error and report it to the operators: only they can fix it."
 
 
@@ -38,12 +39,7 @@ def _plaids(kind: ErrorKind, when: str, app: str) -> Refusal:
 
 _ALL = (
     # -- the request --
-    _ours(
-        InvalidArgument,
-        "body_not_json",
-        "The body is not valid JSON, or its content type is not `application/json`.",
-        FIX,
-    ),
+    _ours(InvalidArgument, "body_not_json", "The body, or its content type, is not `application/json`.", FIX),
     _ours(InvalidArgument, "body_not_an_object", "The body is valid JSON, but not an object.", FIX),
     _ours(PayloadTooLarge, "body_too_large", "The body exceeds 256 KiB.", FIX),
     _ours(InvalidArgument, "not_storable", "The request contains a value that Firestore cannot store.", FIX),
@@ -221,13 +217,19 @@ _ALL = (
         InvalidArgument,
         "public_token_not_yours",
         "The public token belongs to an item that another user has connected. Nothing was changed.",
-        "Create a link token for this user and open Link again.",
+        LINK_AGAIN,
     ),
     _ours(
         InvalidArgument,
         "link_token_not_yours",
         "The `link_token` is unknown, expired, or was issued to another user. Plaid was not called.",
-        "Create a link token for this user and open Link again.",
+        LINK_AGAIN,
+    ),
+    _ours(
+        InvalidArgument,
+        "link_token_required",
+        "The user has opened Link in several regions: the public token does not tell in which. Plaid was not called.",
+        "Send the `link_token` of the session, too.",
     ),
     _ours(
         AlreadyExists,

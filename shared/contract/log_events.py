@@ -140,7 +140,7 @@ KEY_EVENTS: dict[str, Event] = {
     # -- external services --
     "plaid.called": Event(
         "Plaid responded, refused or did not respond (`outcome`).",
-        ("endpoint", "seconds", "outcome", "error_code", "request_id"),
+        ("endpoint", "region", "seconds", "outcome", "error_code", "request_id"),
     ),
     "commit.done": Event(
         "Firestore accepted a commit: `writes` counts the writes by collection.", ("writes", "ms", "bytes")

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.domain.region import Region
+
 REVOKED_CODE = "USER_PERMISSION_REVOKED"
 """The stored `error_code` of a connection whose user withdrew the permission.
 
@@ -39,6 +41,7 @@ class SealedToken(BaseModel):
         ciphertext: Can be opened only for this owner, connection and generation.
         key_id: The key version that sealed it.
         generation: Incremented with every new token of the connection, so that an old ciphertext cannot be restored.
+        region: The key pair of Plaid that the token belongs to.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -46,6 +49,7 @@ class SealedToken(BaseModel):
     ciphertext: str = Field(repr=False)
     key_id: str
     generation: int = 1
+    region: Region = Region.US
 
 
 class Branding(BaseModel):
@@ -90,6 +94,10 @@ class BankConnection(BaseModel):
     the login broke. `announced` is set only while the status is pending because of an announcement by Plaid.
     `history_late`: a day after the exchange, the bank still has not delivered the whole history. `replaces` is the old
     connection whose notes move to this one once its history is complete; `history_moved` is what then came of it.
+    `region` is the key pair of Plaid that made the item; it never changes. `update_type` (`background`, or
+    `user_present_required`: Plaid can read new data only while the user is there) and `auth_method` are the item's,
+    `products` those that the institution supports. `last_successful_update` is when Plaid last read transactions at the
+    bank.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -99,6 +107,7 @@ class BankConnection(BaseModel):
     institution_id: str | None
     institution_name: str | None = None
     item_id: str
+    region: Region = Region.US
     access_token: SealedToken | None = None
     cursor: str | None = None
     status: ItemStatus = ItemStatus.GOOD
@@ -109,6 +118,10 @@ class BankConnection(BaseModel):
     account_ids: tuple[str, ...] = ()
     institution: Branding | None = None
     consent_expiration_time: datetime | None = None
+    update_type: str | None = None
+    auth_method: str | None = None
+    products: tuple[str, ...] = ()
+    last_successful_update: datetime | None = None
     announced: Announcement | None = None
     history_late: bool = False
     replaces: str | None = None

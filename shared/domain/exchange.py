@@ -22,6 +22,7 @@ from shared.domain import grace_periods
 from shared.domain.account import AccountName
 from shared.domain.connection import SealedToken
 from shared.domain.item import ItemHolder
+from shared.domain.region import Region
 
 ANSWER_KEPT = timedelta(hours=24)  # how long the same public token gets the same answer
 RESUMABLE_FOR = ANSWER_KEPT  # how long the app can resume an interrupted exchange
@@ -47,6 +48,7 @@ class Intent:
         answer: The result; None while the exchange is open.
         due_at: When the sweep must check it; None if nothing is left to do.
         unknown_since: Since when Plaid does not know the token; wrong Plaid keys may be the cause.
+        region: The key pair of Plaid that the public token belongs to.
     """
 
     intent_id: str
@@ -59,11 +61,15 @@ class Intent:
     answer: dict[str, Any] | None = None
     due_at: datetime | None = None
     unknown_since: datetime | None = None
+    region: Region = Region.US
 
     @classmethod
-    def new(cls, *, intent_id: str, app_user_id: str, connection_id: str, attempt: str, now: datetime) -> Self:
+    def new(
+        cls, *, intent_id: str, app_user_id: str, connection_id: str, attempt: str, region: Region, now: datetime
+    ) -> Self:
         """A new exchange, before the call to Plaid."""
-        return cls(intent_id, app_user_id, connection_id, now, attempt, due_at=now + grace_periods.LOST_EXCHANGE)
+        due_at = now + grace_periods.LOST_EXCHANGE
+        return cls(intent_id, app_user_id, connection_id, now, attempt, due_at=due_at, region=region)
 
     def is_free(self, now: datetime) -> bool:
         """Whether a call may take over the exchange: its owner released it or died."""
@@ -102,10 +108,11 @@ class Intent:
         """This exchange as the holder of its item."""
         return ItemHolder(item_id or self.item_id or "", self.connection_id, self.app_user_id, self.intent_id)
 
-    def taken_over(self, *, attempt: str, now: datetime) -> Self:
-        """Another call takes over an interrupted exchange."""
+    def taken_over(self, *, attempt: str, region: Region, now: datetime) -> Self:
+        """Another call takes over an interrupted exchange; `region` is what it knows of the public token."""
         wait = grace_periods.LOST_EXCHANGE if self.access_token is None else RESUMABLE_FOR
-        return replace(self, attempt=attempt, created_at=now, due_at=now + wait)
+        region = region if self.access_token is None else self.region
+        return replace(self, attempt=attempt, created_at=now, due_at=now + wait, region=region)
 
     def released(self) -> Self:
         """The owner releases the exchange."""

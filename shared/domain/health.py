@@ -20,6 +20,7 @@ class Health(BaseModel):
         overdue_syncs, overdue_webhooks, overdue_removals: Those due more than OVERDUE_AFTER ago and not started; syncs
             of transactions and of products.
         longest_overdue: How long the oldest overdue sync is due; None if none is.
+        in_europe: Connections of the second key pair.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -31,6 +32,7 @@ class Health(BaseModel):
     overdue_webhooks: int
     overdue_removals: int
     longest_overdue: timedelta | None = None
+    in_europe: int = 0
 
     @property
     def total(self) -> int:
@@ -55,6 +57,7 @@ class Health(BaseModel):
             "overdue_syncs": self.overdue_syncs,
             "overdue_webhooks": self.overdue_webhooks,
             "overdue_removals": self.overdue_removals,
+            "in_europe": self.in_europe,
             "longest_overdue_seconds": longest.total_seconds() if longest is not None else 0,
         }
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from shared.domain.connection import SealedToken
+from shared.domain.region import Region
 
 MAX_PUBLIC_TOKENS = 20  # of one session: a user links a few banks at a time
 
@@ -23,12 +24,14 @@ class LinkSession:
         usable_until: When the token expires at Plaid.
         hosted: The public tokens arrive by webhook, and the backend exchanges them.
         updates: The session is in update mode, for an existing connection.
+        region: The key pair of Plaid that made the link token.
     """
 
     app_user_id: str
     usable_until: datetime
     hosted: bool = False
     updates: bool = False
+    region: Region = Region.US
 
 
 class LinkOutcome(StrEnum):

@@ -1,4 +1,4 @@
-"""Link's languages, countries and products, and the checks of an app's options.
+"""Link's languages and products, and the checks of an app's options; market.py has the countries.
 
 Source: https://plaid.com/docs/api/link/#linktokencreate. Plaid would reject invalid options, too, but only after a
 call, and with a message about the backend's request instead of the app's.
@@ -12,40 +12,11 @@ from urllib.parse import urlsplit
 
 from shared.domain.connection import Action, BankConnection
 from shared.domain.errors import InvalidArgument
+from shared.domain.market import COUNTRIES, Market, has_product
 
 LANGUAGES = frozenset(
     ["da", "nl", "en", "et", "fr", "de", "hi", "it", "lv", "lt", "no", "pl", "pt", "ro", "es", "sv", "vi"]
 )
-COUNTRIES = frozenset(
-    [
-        "US",
-        "GB",
-        "ES",
-        "NL",
-        "FR",
-        "IE",
-        "CA",
-        "DE",
-        "IT",
-        "PL",
-        "DK",
-        "NO",
-        "SE",
-        "EE",
-        "LT",
-        "LV",
-        "PT",
-        "BE",
-        "AT",
-        "FI",
-    ]
-)
-ACCOUNT_SELECTION_COUNTRIES = frozenset(["US", "CA"])
-"""Countries where users can select accounts again in update mode: https://plaid.com/docs/link/update-mode/"""
-
-CONSENT_COUNTRIES = frozenset(["US", "CA"])
-"""Countries where Link asks for consent by product: https://plaid.com/docs/link/data-transparency-messaging-migration-guide/"""
-
 TRANSACTIONS = "transactions"
 CONSENT_PRODUCTS = frozenset(["auth", "identity", "investments", "liabilities", TRANSACTIONS, "transfer"])
 """Products that can be added to an existing item once its user has consented in update mode.
@@ -83,6 +54,13 @@ class LinkProducts:
         listed = {*self.required, *self.required_if_supported, *self.optional, *self.consented}
         more = tuple(product for product in dict.fromkeys(needed) if product not in listed)
         return replace(self, consented=(*self.consented, *more))
+
+    def within(self, market: Market) -> Self:
+        """Leaves out the products that Plaid does not offer in a market. Link needs at least one product."""
+        lists = ("required", "required_if_supported", "optional", "consented")
+        kept = {name: tuple(one for one in getattr(self, name) if has_product(market, one)) for name in lists}
+        left = replace(self, **kept)
+        return left if left.required else left.requiring((TRANSACTIONS,))
 
     def requiring(self, products: tuple[str, ...]) -> Self:
         """Requires other products instead; they leave the lists of optional ones."""
@@ -136,12 +114,6 @@ def check_language(language: str) -> None:
     """Raises InvalidArgument for a language that Link does not support."""
     if language not in LANGUAGES:
         raise _unusable("language", f"use one of {', '.join(sorted(LANGUAGES))}")
-
-
-def check_countries(country_codes: Iterable[str]) -> None:
-    """Raises InvalidArgument for a country that Link does not support."""
-    if not COUNTRIES.issuperset(country_codes):
-        raise _unusable("country_codes", f"use only {', '.join(sorted(COUNTRIES))}")
 
 
 def check_products(products: Iterable[str], *, updating: bool, allowed: Collection[str]) -> None:

@@ -11,11 +11,15 @@ from shared.domain.set_aside import SetAsideRow
 
 
 class Category(TypedDict):
-    """Plaid's personal finance category (https://plaid.com/docs/api/products/transactions/)."""
+    """Plaid's personal finance category (https://plaid.com/docs/api/products/transactions/).
+
+    `version` is that of the taxonomy, `v2`; it is absent in rows that an earlier version of this backend stored.
+    """
 
     primary: str
     detailed: str
     confidence_level: str | None
+    version: str | None
 
 
 class Transaction(TypedDict):

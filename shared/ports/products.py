@@ -4,22 +4,22 @@ from datetime import date, datetime
 from typing import Protocol
 
 from shared.domain.account import Account
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.products.investment_transactions import InvestmentPage as InvestmentPage
 from shared.domain.products.snapshot import Snapshot
-from shared.domain.secret import Secret
 
 
 class PlaidProducts(Protocol):
     """Plaid's products. Every method raises only ProviderError; see `product_outcome`."""
 
-    def recurring(self, access_token: Secret, *, account_ids: tuple[str, ...]) -> Snapshot:
+    def recurring(self, access_token: PlaidToken, *, account_ids: tuple[str, ...]) -> Snapshot:
         """All streams of these accounts, or of all accounts if none are given. The answer lists no accounts."""
 
-    def liabilities(self, access_token: Secret) -> Snapshot: ...  # noqa: D102
-    def holdings(self, access_token: Secret) -> Snapshot: ...  # noqa: D102
+    def liabilities(self, access_token: PlaidToken) -> Snapshot: ...  # noqa: D102
+    def holdings(self, access_token: PlaidToken) -> Snapshot: ...  # noqa: D102
     def investment_transactions(
         self,
-        access_token: Secret,
+        access_token: PlaidToken,
         *,
         start: date,
         end: date,
@@ -34,7 +34,7 @@ class PlaidProducts(Protocol):
         """
 
     def live_balances(
-        self, access_token: Secret, *, account_ids: tuple[str, ...] = (), min_last_updated: datetime | None = None
+        self, access_token: PlaidToken, *, account_ids: tuple[str, ...] = (), min_last_updated: datetime | None = None
     ) -> list[Account]:
         """The accounts with balances that Plaid fetches from the bank now, which is billed for each call.
 

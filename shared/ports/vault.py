@@ -5,28 +5,30 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shared.domain.connection import SealedToken
-from shared.domain.secret import Secret
+from shared.domain.plaid_token import PlaidToken
 from shared.ports.clock import Version
 
 
 class Vault(Protocol):
     """Seals (encrypts) access tokens, bound to their owner and connection. Fails closed."""
 
-    def seal(self, token: Secret, *, app_user_id: str, connection_id: str, generation: int = 1) -> SealedToken:
+    def seal(self, token: PlaidToken, *, app_user_id: str, connection_id: str, generation: int = 1) -> SealedToken:
         """Seals a token; `generation` is one more than that of the sealed token that it replaces.
 
         Raises:
             VaultError: There is no key, or the key service does not answer.
         """
 
-    def sealer(self, *, app_user_id: str, connection_id: str, generation: int = 1) -> Callable[[Secret], SealedToken]:
+    def sealer(
+        self, *, app_user_id: str, connection_id: str, generation: int = 1
+    ) -> Callable[[PlaidToken], SealedToken]:
         """Prepares a seal: calls the key service now, so that the returned function makes no outside call.
 
         Raises:
             VaultError: There is no key, or the key service does not answer.
         """
 
-    def open(self, sealed: SealedToken, *, app_user_id: str, connection_id: str) -> Secret:
+    def open(self, sealed: SealedToken, *, app_user_id: str, connection_id: str) -> PlaidToken:
         """Opens (decrypts) a sealed token.
 
         Raises:

@@ -7,6 +7,7 @@ from typing import Any, Protocol, Self
 
 from shared.domain import retry_delays
 from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession
+from shared.domain.region import Region
 from shared.domain.webhook import Webhook
 from shared.ports.clock import Version
 
@@ -71,10 +72,10 @@ class Inbox(Protocol):
 
 
 class WebhookKeys(Protocol):
-    """The ids of Plaid's keys that webhooks have named."""
+    """The ids of Plaid's keys that webhooks have named, with the key pair that Plaid knows each for."""
 
-    def seen(self) -> frozenset[str]: ...  # noqa: D102
-    def add(self, key_id: str, *, now: datetime) -> None:
+    def seen(self) -> dict[str, Region]: ...  # noqa: D102
+    def add(self, key_id: str, region: Region, *, now: datetime) -> None:
         """Records a key id. Idempotent.
 
         Raises:
@@ -100,6 +101,9 @@ class Links(Protocol):
 
     def is_updating(self, app_user_id: str, *, now: datetime) -> bool:
         """Whether a user has a link token for update mode that has not expired."""
+
+    def regions(self, app_user_id: str, *, now: datetime) -> frozenset[Region]:
+        """The key pairs of a user's link tokens that have not expired."""
 
     def keep(self, result: LinkResult) -> bool:
         """Stores a result unless it exists; returns whether it is new."""

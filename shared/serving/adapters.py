@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from shared.adapters.firestore.audit import FirestoreAudit
     from shared.adapters.google.cloud_tasks import CloudTasksQueue
     from shared.adapters.google.firebase_auth import FirebaseCallers
-    from shared.adapters.plaid.client import PlaidClient
-    from shared.adapters.plaid.webhook_signature import WebhookVerifier
     from shared.serving.refused_calls import RefusedCalls
 
 
@@ -63,36 +61,11 @@ def owners() -> "ports.Owners":
 
 
 @once
-def plaid() -> "PlaidClient":
-    """The client of Plaid."""
-    from shared.adapters.plaid.client import PlaidClient
-
-    return PlaidClient(settings=settings(), clock=clock())
-
-
-@once
 def vault() -> "ports.Vault":
     """The vault of access tokens."""
     from shared.adapters.vault.envelope import vault_for
 
     return vault_for(settings())
-
-
-def parse_webhook() -> "ports.ParseWebhook":
-    """Translates the bodies of Plaid's webhooks."""
-    from shared.adapters.plaid.webhook_events import parse_webhook
-
-    return parse_webhook
-
-
-@once
-def webhooks() -> "WebhookVerifier":
-    """The verifier of Plaid's webhooks, with its cache of keys."""
-    from shared.adapters.firestore.webhook_keys import FirestoreWebhookKeys
-    from shared.adapters.plaid.webhook_signature import WebhookVerifier
-
-    stored = FirestoreWebhookKeys(firestore_client())
-    return WebhookVerifier(fetch_key=plaid().webhook_key, stored=stored, clock=clock(), executors=executors())
 
 
 @once
@@ -257,7 +230,9 @@ def health_figures() -> "ports.HealthFigures":
     """Counts over all connections."""
     from shared.adapters.firestore.health import FirestoreHealth
 
-    return FirestoreHealth(firestore_client(), with_products=bool(settings().sync_products))
+    known = settings()
+    with_regions = known.key_pairs.has_eu
+    return FirestoreHealth(firestore_client(), with_products=bool(known.sync_products), with_regions=with_regions)
 
 
 @once

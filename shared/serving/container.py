@@ -26,9 +26,7 @@ from shared.serving.adapters import limits as limits
 from shared.serving.adapters import links as links
 from shared.serving.adapters import messaging as messaging
 from shared.serving.adapters import owners as owners
-from shared.serving.adapters import parse_webhook as parse_webhook
 from shared.serving.adapters import paused as paused
-from shared.serving.adapters import plaid as plaid
 from shared.serving.adapters import profiles as profiles
 from shared.serving.adapters import pushes as pushes
 from shared.serving.adapters import recently_paused as recently_paused
@@ -40,13 +38,15 @@ from shared.serving.adapters import sync_queue as sync_queue
 from shared.serving.adapters import syncs as syncs
 from shared.serving.adapters import tasks as tasks
 from shared.serving.adapters import vault as vault
-from shared.serving.adapters import webhooks as webhooks
 from shared.serving.health_adapters import bank_contacts as bank_contacts
 from shared.serving.health_adapters import health_records as health_records
 from shared.serving.health_adapters import outage_notices as outage_notices
 from shared.serving.health_adapters import published_health as published_health
 from shared.serving.once import once
-from shared.serving.product_adapters import plaid_products as plaid_products
+from shared.serving.plaid_adapters import parse_webhook as parse_webhook
+from shared.serving.plaid_adapters import plaid as plaid
+from shared.serving.plaid_adapters import plaid_products as plaid_products
+from shared.serving.plaid_adapters import webhooks as webhooks
 from shared.serving.product_adapters import product_consents as product_consents
 from shared.serving.product_adapters import product_syncs as product_syncs
 from shared.settings import settings as settings

@@ -6,6 +6,7 @@ from shared.serving import container, sync_container, tokens_container
 
 if TYPE_CHECKING:
     from shared.ports.explainer import Explainer
+    from shared.usecases.institution_health.ask_plaid_status import AskPlaidStatus
     from shared.usecases.institution_health.hold_login_prompts import LoginPrompts
     from shared.usecases.institution_health.judge_institution import JudgeInstitution
     from shared.usecases.institution_health.notify_outage import NotifyOutage
@@ -21,7 +22,7 @@ def watch_institutions() -> "WatchInstitutions":
     return WatchInstitutions(
         records=container.health_records(),
         contacts=container.bank_contacts(),
-        plaid=container.plaid(),
+        ask_status=_ask_plaid_status(),
         tasks=container.tasks(),
         clock=container.clock(),
         executors=container.executors(),
@@ -68,7 +69,7 @@ def judge_institution() -> "JudgeInstitution":
         detector=detector_named(container.settings().detector),
         records=container.health_records(),
         contacts=container.bank_contacts(),
-        gather=EvidenceGatherer(contacts=container.bank_contacts(), plaid=container.plaid()),
+        gather=EvidenceGatherer(contacts=container.bank_contacts(), ask_status=_ask_plaid_status()),
         probes=_probes(),
         execution=execution,
         withdraw=container.published_health().withdraw,
@@ -107,6 +108,18 @@ def explainer() -> "Explainer":
     from shared.adapters.template_explainer import TemplateExplainer
 
     return TemplateExplainer()
+
+
+def _ask_plaid_status() -> "AskPlaidStatus":
+    from shared.usecases.institution_health.ask_plaid_status import AskPlaidStatus
+
+    settings = container.settings()
+    return AskPlaidStatus(
+        country_codes=settings.country_codes,
+        key_pairs=settings.key_pairs,
+        institutions=container.institutions(),
+        plaid=container.plaid(),
+    )
 
 
 def _probes() -> "ConnectionProbes":

@@ -6,6 +6,7 @@ from shared.serving import container, tokens_container
 
 if TYPE_CHECKING:
     from shared.domain.connection import BankConnection
+    from shared.usecases.linking.choose_region import ChooseRegion
     from shared.usecases.linking.create_connection import CreateConnection
     from shared.usecases.linking.create_link_token import CreateLinkToken
     from shared.usecases.linking.exchange_hosted_link import ExchangeHostedLink
@@ -35,7 +36,8 @@ def may_connect() -> "MayConnect":
 
 def create_link_token() -> "CreateLinkToken":
     """Creates link tokens."""
-    from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults
+    from shared.usecases.linking.create_link_token import CreateLinkToken
+    from shared.usecases.linking.link_options import LinkDefaults
     from shared.webhook_address import webhook_address
 
     settings = container.settings()
@@ -50,11 +52,13 @@ def create_link_token() -> "CreateLinkToken":
             completion_redirect_uri=settings.hosted_link_completion_redirect_uri,
             allowed_products=settings.client_products,
             synced=settings.sync_products,
+            key_pairs=settings.key_pairs,
         ),
         plaid=container.plaid(),
         vault=container.vault(),
         connections=container.connections(),
         credentials=container.credentials(),
+        institutions=container.institutions(),
         product_consents=container.product_consents(),
         profiles=container.profiles(),
         links=container.links(),
@@ -86,6 +90,7 @@ def exchange_public_token() -> "ExchangePublicToken":
 
     clock, ownership = container.clock(), container.item_ownership()
     return ExchangePublicToken(
+        choose_region=choose_region(),
         plaid=container.plaid(),
         vault=container.vault(),
         connections=container.connections(),
@@ -97,6 +102,20 @@ def exchange_public_token() -> "ExchangePublicToken":
         create_connection=create_connection(),
         existing_connection=existing_connection(),
         clock=clock,
+    )
+
+
+def choose_region() -> "ChooseRegion":
+    """Chooses the key pair of an exchange."""
+    from shared.usecases.linking.choose_region import ChooseRegion
+
+    settings = container.settings()
+    return ChooseRegion(
+        key_pairs=settings.key_pairs,
+        default=settings.key_pairs.of_link(settings.country_codes),
+        links=container.links(),
+        intents=container.intents(),
+        clock=container.clock(),
     )
 
 
@@ -164,6 +183,7 @@ def set_up_connection() -> "SetUpConnection":
         access_tokens=tokens_container.access_tokens(),
         find_institution=FindInstitution(
             country_codes=settings.country_codes,
+            key_pairs=settings.key_pairs,
             institutions=container.institutions(),
             plaid=plaid,
             clock=clock,
@@ -181,6 +201,7 @@ def refresh_institutions() -> "RefreshInstitutions":
 
     return RefreshInstitutions(
         country_codes=container.settings().country_codes,
+        key_pairs=container.settings().key_pairs,
         institutions=container.institutions(),
         plaid=container.plaid(),
         clock=container.clock(),

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from shared.serving.adapters import audit_log, firestore_client
 from shared.serving.once import once
-from shared.settings import settings
 
 if TYPE_CHECKING:
     from shared import ports
@@ -24,11 +23,3 @@ def product_syncs() -> "ports.ProductSyncs":
     from shared.adapters.firestore.product_syncs import FirestoreProductSyncs
 
     return FirestoreProductSyncs(firestore_client(), audit=audit_log())
-
-
-@once
-def plaid_products() -> "ports.PlaidProducts":
-    """The client of Plaid's products."""
-    from shared.adapters.plaid.product_client import PlaidProductsClient
-
-    return PlaidProductsClient(settings=settings())

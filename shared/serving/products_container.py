@@ -28,6 +28,7 @@ def plan_products() -> "PlanProducts":
     return PlanProducts(
         kinds=kinds(),
         connections=container.connections(),
+        institutions=container.institutions(),
         syncs=container.syncs(),
         products=container.product_syncs(),
         tasks=container.tasks(),

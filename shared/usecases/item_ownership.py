@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from shared.domain.errors import Unavailable
 from shared.domain.item import ItemHeld, ItemHolder
-from shared.domain.secret import Secret
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.status import is_revoked
 from shared.log import log
 from shared.ports import Clock, Connections, Items, Plaid, Version
@@ -50,7 +50,7 @@ class ItemOwnership:
             raise ItemHeld(other)
         return held
 
-    def remove(self, token: Secret, wanted: ItemHolder) -> bool:
+    def remove(self, token: PlaidToken, wanted: ItemHolder) -> bool:
         """Removes an item at Plaid, if no other connection uses it.
 
         Returns:

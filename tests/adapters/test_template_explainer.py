@@ -12,7 +12,7 @@ from shared.adapters.template_explainer import _REASONS, TemplateExplainer
 from shared.domain.institution_health.evidence import HealthState, OutageKind, PlaidStatus, RefreshInterval, Verdict
 from shared.ports.explainer import Explainer, Facts
 
-CASES: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "data" / "explanations.json").read_text("utf-8"))
+CASES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "explanations.json").read_text("utf-8"))
 DOMAIN = Path(__file__).parents[2] / "shared" / "domain" / "institution_health"
 
 

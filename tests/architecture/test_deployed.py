@@ -128,7 +128,8 @@ def test_only_functions_that_call_plaid_get_its_secret() -> None:
         "monitor_connections",
         "schedule_syncs",
     }
-    assert set().union(*secrets.values()) == {"PLAID_SECRET", "AUDIT_KEYSET"}
+    assert set().union(*secrets.values()) == {"PLAID_SECRET", "PLAID_EU_SECRET", "AUDIT_KEYSET"}
+    assert all({"PLAID_SECRET", "PLAID_EU_SECRET"} <= keys for keys in secrets.values() if keys)
     assert {name for name, keys in secrets.items() if "AUDIT_KEYSET" in keys} == {"monitor_connections"}
 
 

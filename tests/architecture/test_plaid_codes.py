@@ -9,7 +9,7 @@ from pathlib import Path
 
 from shared.adapters.plaid import errors
 from shared.adapters.plaid.webhook_events import MEANINGS
-from shared.adapters.plaid.webhook_signature import UNKNOWN_TO_PLAID
+from shared.adapters.plaid.webhook_key_cache import UNKNOWN_TO_PLAID
 
 ROOT = Path(__file__).parents[2]
 SCANNED = ("shared", "functions", "operations")

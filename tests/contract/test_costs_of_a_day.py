@@ -19,13 +19,14 @@ from benchmarks.meter import Metered, metered
 from emulators.setup import ROOT
 from emulators.stack import Stack
 from shared.adapters.firestore import commit
-from shared.adapters.plaid.webhook_signature import UNKNOWN_PER_MINUTE
+from shared.adapters.plaid.webhook_key_cache import UNKNOWN_PER_MINUTE
 from shared.domain.errors import BankError
 from shared.domain.link import LinkProducts
 from shared.domain.removal import RemovalReason
 from shared.settings import Settings
 from shared.usecases.items.refresh_balances import RefreshBalances
-from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults, LinkOptions
+from shared.usecases.linking.create_link_token import CreateLinkToken
+from shared.usecases.linking.link_options import LinkDefaults, LinkOptions
 from shared.usecases.tokens.call_with_token import AccessTokens
 from tests.contract.stored_world import stored_world
 from tests.fakes import FakeClock, FakeInstitutions, row
@@ -97,6 +98,7 @@ class Ground:
             vault=self.world.vault,
             connections=self.world.store,
             credentials=self.world.credentials,
+            institutions=self.world.institutions,
             product_consents=self.world.product_consents,
             profiles=self.world.profiles,
             links=self.world.links,

@@ -20,6 +20,7 @@ from shared.domain.connection import BankConnection, SealedToken
 from shared.domain.credentials import StoredAccessToken
 from shared.domain.errors import Conflict
 from shared.domain.exchange import Intent
+from shared.domain.region import Region
 from shared.domain.removal import Removal, RemovalReason
 from shared.domain.sync_state import SyncState
 from shared.ports import Connections, Credentials, Intents, PutCredentials, PutRemoval, Syncs, Version
@@ -117,6 +118,21 @@ def test_token_is_read_as_written_at_every_stage_of_a_rotation(ports: Ports, nam
         version = ports.credentials.save(after, expected=version)
         assert ports.credentials.load(name) == (after, version)
     assert ports.connections.credentials(name) == NEW
+
+
+def test_region_of_a_token_is_stored_and_belongs_to_the_first_pair_if_it_is_absent(
+    request: pytest.FixtureRequest, ports: Ports, name: str
+) -> None:
+    kept, version = connect(ports, name)
+    european = NEW.model_copy(update={"region": Region.EU})
+    ports.credentials.save(kept.replaced(european, now=NOW), expected=version)
+    assert ports.connections.credentials(name) == european
+    if "firestore" in request.node.name:
+        document = request.getfixturevalue("firestore_client").document("bank_credentials", name)
+        fields = document.get().to_dict()
+        assert fields["region"] == "eu"
+        document.set({field: value for field, value in fields.items() if field != "region"})
+        assert ports.connections.credentials(name) == NEW
 
 
 def test_token_is_written_only_if_unchanged_and_with_all_related_writes(ports: Ports, name: str) -> None:

@@ -19,6 +19,7 @@ from shared.domain.connection import SealedToken
 from shared.domain.errors import Conflict
 from shared.domain.exchange import RESUMABLE_FOR, Intent
 from shared.domain.notification import NotificationKind, notification
+from shared.domain.region import Region
 from shared.ports import Intents
 from tests.fakes import FakeIntents, FakeStore
 
@@ -66,7 +67,14 @@ def port(request: pytest.FixtureRequest) -> Port:
 @pytest.fixture
 def intent() -> Intent:
     name = uuid.uuid4().hex
-    return Intent.new(intent_id=f"intent-{name}", app_user_id=f"user-{name}", connection_id=name, attempt="a", now=NOW)
+    return Intent.new(
+        intent_id=f"intent-{name}",
+        app_user_id=f"user-{name}",
+        connection_id=name,
+        attempt="a",
+        region=Region.US,
+        now=NOW,
+    )
 
 
 def test_every_stage_of_an_intent_is_found_as_it_was_written(port: Port, intent: Intent) -> None:
@@ -74,7 +82,7 @@ def test_every_stage_of_an_intent_is_found_as_it_was_written(port: Port, intent:
     exchanged = intent.exchanged(SEALED, item_id="item")
     for stage in (
         intent.released(),
-        intent.taken_over(attempt="b", now=NOW),
+        intent.taken_over(attempt="b", region=Region.US, now=NOW),
         exchanged,
         exchanged.duplicate_of("other", now=NOW),
         exchanged.abandoned(now=NOW),
@@ -150,6 +158,32 @@ def test_removed_intent_is_neither_changed_nor_removed_again(port: Port, intent:
     with pytest.raises(Conflict):
         port.intents.update(intent.lost(), expected=version)
     assert port.intents.find(intent.intent_id) is None
+
+
+@pytest.mark.parametrize("region", Region)
+def test_region_of_an_exchange_is_stored_with_the_intent_and_with_its_token(
+    port: Port, intent: Intent, region: Region
+) -> None:
+    _, version, _ = port.intents.begin(replace(intent, region=region))
+    found = port.intents.find(intent.intent_id)
+    assert found is not None
+    assert found[0].region is region
+    sealed = SEALED.model_copy(update={"region": region})
+    port.intents.update(found[0].exchanged(sealed, item_id="item"), expected=version)
+    found = port.intents.find(intent.intent_id)
+    assert found is not None
+    assert found[0].access_token == sealed
+
+
+def test_intent_that_was_stored_without_a_region_is_of_the_first_pair(firestore_client: Any, intent: Intent) -> None:
+    port = _firestore(firestore_client)
+    port.intents.begin(replace(intent, region=Region.EU))
+    document = firestore_client.document("bank_exchange_intents", intent.intent_id)
+    fields = document.get().to_dict()
+    document.set({name: value for name, value in fields.items() if name != "region"})
+    found = port.intents.find(intent.intent_id)
+    assert found is not None
+    assert found[0].region is Region.US
 
 
 def test_only_settled_intents_expire(firestore_client: Any, intent: Intent) -> None:

@@ -26,7 +26,7 @@ def connection(client: Any, status: ItemStatus, last_sync: datetime | None, crea
 
 
 def test_counts_match_the_stored_documents(firestore_client: Any) -> None:
-    figures = FirestoreHealth(firestore_client, with_products=True)
+    figures = FirestoreHealth(firestore_client, with_products=True, with_regions=True)
     before = figures.count(NOW)
     good, bad = ItemStatus.GOOD, ItemStatus.BAD
     planted = [
@@ -45,6 +45,7 @@ def test_counts_match_the_stored_documents(firestore_client: Any) -> None:
         plant(firestore_client, "bank_webhook_inbox", due_at=NOW + DAYS, sweeps=3),
         plant(firestore_client, "bank_removals", due_at=NOW - DAYS),
     ]
+    planted[0].update({"region": "eu"})
     try:
         after = figures.count(NOW)
         unhealthy = {one.connection_id: one for one in figures.unhealthy(limit=10_000)}
@@ -64,6 +65,7 @@ def test_counts_match_the_stored_documents(firestore_client: Any) -> None:
         return int(getattr(after, name) - getattr(before, name))
 
     assert grown("stale") == 2
+    assert grown("in_europe") == 1
     assert [grown(f) for f in ("failing", "overdue_syncs", "overdue_webhooks", "overdue_removals")] == [1, 2, 2, 1]
     assert after.longest_overdue == 999 * DAYS
     assert unhealthy[planted[4].id].status is bad
@@ -83,6 +85,7 @@ def test_figures_are_plain_numbers_for_the_log() -> None:
     )
     assert health.figures() == {
         **{status.value: 2 for status in ItemStatus},
+        "in_europe": 0,
         "total": 10,
         "broken_percent": 40.0,
         "stale": 1,

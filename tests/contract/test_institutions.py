@@ -12,6 +12,7 @@ import pytest
 from shared.adapters.clock import SystemClock
 from shared.adapters.firestore import institutions as firestore_institutions
 from shared.adapters.firestore.institutions import FirestoreInstitutions
+from shared.domain.region import KeyPairs, Region
 from shared.ports import Institutions
 from shared.usecases.linking.find_institution import FindInstitution
 from tests.fakes import FakeClock, FakeInstitutions, FakePlaid, institution
@@ -124,11 +125,12 @@ def test_concurrent_cache_misses_of_instances_make_one_call(request: pytest.Fixt
     def instance(_: int) -> str:
         found = FindInstitution(
             country_codes=("US",),
+            key_pairs=KeyPairs(),
             institutions=FirestoreInstitutions(client),
             plaid=bank,
             clock=SystemClock(),
             sleep=sleep,
-        )(name)
+        )(name, Region.US)
         fetched.set()
         return found.name
 

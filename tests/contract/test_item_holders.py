@@ -15,6 +15,7 @@ from shared.domain.connection import BankConnection
 from shared.domain.errors import Conflict
 from shared.domain.exchange import Intent
 from shared.domain.item import ItemHolder
+from shared.domain.region import Region
 from shared.domain.removal import Removal, RemovalOutcome, RemovalReason
 from shared.domain.sync_state import SyncState
 from shared.ports import Items, Version
@@ -47,7 +48,14 @@ def holder(uid: str, name: str, *, intent_id: str | None = None) -> ItemHolder:
 
 
 def exchanging(uid: str, name: str) -> Intent:
-    intent = Intent.new(intent_id=f"i-{uid}{name}", app_user_id=uid, connection_id=f"{uid}{name}", attempt="a", now=NOW)
+    intent = Intent.new(
+        intent_id=f"i-{uid}{name}",
+        app_user_id=uid,
+        connection_id=f"{uid}{name}",
+        attempt="a",
+        region=Region.US,
+        now=NOW,
+    )
     return intent.exchanged(TOKEN, item_id=f"item/{uid}")
 
 

@@ -12,6 +12,7 @@ from shared.adapters.firestore.link_sessions import FirestoreLinks
 from shared.domain import retention
 from shared.domain.connection import SealedToken
 from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession, digest
+from shared.domain.region import Region
 from shared.ports import Links
 from tests.fakes import FakeLinks
 
@@ -88,6 +89,27 @@ def test_a_user_is_updating_while_a_link_token_for_update_mode_can_be_used(links
     assert not links.is_updating(f"{user}-another", now=NOW)
 
 
+def test_regions_are_those_of_the_users_link_tokens_that_have_not_expired(links: Links, token: str) -> None:
+    user, usable_until = f"user-of-{token}", NOW + timedelta(hours=4)
+    assert links.regions(user, now=NOW) == frozenset()
+    links.remember(token, LinkSession(user, usable_until, updates=True, region=Region.EU), now=NOW)
+    assert links.regions(user, now=NOW) == {Region.EU}
+    links.remember(f"{token}-2", LinkSession(user, usable_until + timedelta(hours=1)), now=NOW)
+    assert links.regions(user, now=NOW) == {Region.EU, Region.US}
+    assert links.regions(user, now=usable_until) == {Region.US}
+    assert links.regions(f"{user}-another", now=NOW) == frozenset()
+    found = links.session(token)
+    assert found is not None
+    assert found.region is Region.EU
+
+
+def test_session_that_was_stored_without_a_region_is_of_the_first_pair(firestore_client: Any, token: str) -> None:
+    firestore_client.document("bank_link_sessions", digest(token)).set({"app_user_id": "alice", "expires_at": NOW})
+    found = FirestoreLinks(firestore_client).session(token)
+    assert found is not None
+    assert found.region is Region.US
+
+
 def test_documents_are_named_by_hashes_and_expire(firestore_client: Any, token: str) -> None:
     links = FirestoreLinks(firestore_client)
     links.remember(token, SESSION, now=NOW)
@@ -98,8 +120,9 @@ def test_documents_are_named_by_hashes_and_expire(firestore_client: Any, token: 
         "usable_until": SESSION.usable_until,
         "hosted": False,
         "updates": False,
+        "region": "us",
         "expires_at": NOW + retention.LINK_SESSION,
     }
     stored = firestore_client.document("bank_link_results", digest(token)).get().to_dict()
-    assert stored["public_token"] == {"ciphertext": "c", "key_id": "k", "generation": 1}
+    assert stored["public_token"] == {"ciphertext": "c", "key_id": "k", "generation": 1, "region": "us"}
     assert stored["expires_at"] == NOW + retention.LINK_SESSION

@@ -11,7 +11,8 @@ from emulators.plaid import institutions as simulated
 from shared.adapters.plaid.client import PlaidClient
 from shared.domain.connection import Action
 from shared.domain.errors import ErrorClass, ProviderError
-from shared.domain.secret import Secret
+from shared.domain.plaid_token import PlaidToken
+from shared.domain.region import Region
 from shared.domain.status import action_for
 from shared.ports import Plaid
 from shared.settings import Settings
@@ -41,18 +42,18 @@ def bank(request: pytest.FixtureRequest) -> Plaid:
 
 
 def test_an_institution_is_known_by_its_own_countries(bank: Plaid) -> None:
-    found = bank.institution(BANK, country_codes=("US",))
+    found = bank.institution(BANK, country_codes=("US",), region=Region.US)
     assert (found.institution_id, found.name) == (BANK, "First Platypus Bank")
     for unknown in (("ins_0", ("US",)), (BANK, ("FR",))):
         with pytest.raises(ProviderError) as refused:
-            bank.institution(unknown[0], country_codes=unknown[1])
+            bank.institution(unknown[0], country_codes=unknown[1], region=Region.US)
         assert refused.value.error_code == "INVALID_INSTITUTION"
 
 
 def test_all_institutions_of_some_countries_come_page_by_page(bank: Plaid) -> None:
     names, offset, total = [], 0, 1
     while offset < total:
-        page = bank.institutions(country_codes=("US", "CA"), offset=offset, count=4)
+        page = bank.institutions(country_codes=("US", "CA"), region=Region.US, offset=offset, count=4)
         assert page.size == len(page.institutions) <= 4
         names += [one.institution_id for one in page.institutions]
         offset, total = offset + page.size, page.total
@@ -62,16 +63,17 @@ def test_all_institutions_of_some_countries_come_page_by_page(bank: Plaid) -> No
 
 
 def test_page_after_the_last_is_empty(bank: Plaid) -> None:
-    page = bank.institutions(country_codes=("US",), offset=10_000, count=500)
+    page = bank.institutions(country_codes=("US",), region=Region.US, offset=10_000, count=500)
     assert (page.institutions, page.size) == ([], 0)
     assert page.total > 0
 
 
 def test_a_listed_institution_is_the_same_as_a_single_one(bank: Plaid) -> None:
     listed = {
-        one.institution_id: one for one in bank.institutions(country_codes=("US",), offset=0, count=500).institutions
+        one.institution_id: one
+        for one in bank.institutions(country_codes=("US",), region=Region.US, offset=0, count=500).institutions
     }
-    single = bank.institution(BANK, country_codes=("US",))
+    single = bank.institution(BANK, country_codes=("US",), region=Region.US)
     assert listed[BANK].model_copy(update={"fetched_at": single.fetched_at}) == single
 
 
@@ -82,10 +84,10 @@ def test_a_check_of_transactions_is_refused_like_a_sync_and_moves_nothing(
         bank.page_rows = 500
         item = bank.new_item("1")
         item.add(row("t1"))
-        token = Secret("token-1")
+        token = PlaidToken("token-1", Region.US)
     else:
         linked = request.getfixturevalue("simulator").generated(20)
-        token = Secret(linked.access_token)
+        token = PlaidToken(linked.access_token, Region.US)
     before = bank.changes(token, cursor=None)
     bank.check_transactions(token)
     assert bank.changes(token, cursor=None).added == before.added
@@ -108,16 +110,20 @@ def test_new_access_token_replaces_the_old_one_at_once_and_cursors_stay_valid(
     if isinstance(bank, FakePlaid):
         bank.page_rows = 500
         bank.new_item("1").add(row("t1"), row("t2"))
-        old = Secret("token-1")
+        old = PlaidToken("token-1", Region.US)
     else:
-        old = Secret(request.getfixturevalue("simulator").generated(20).access_token)
+        old = PlaidToken(request.getfixturevalue("simulator").generated(20).access_token, Region.US)
     before = bank.changes(old, cursor=None)
     assert before.added
     new = bank.invalidate(old)
     assert bank.item(new).item_id
     after = bank.changes(new, cursor=before.next_cursor)
     assert (after.added, after.modified, after.removed) == ([], [], [])
-    refusals: list[Callable[[Secret], object]] = [bank.item, bank.invalidate, lambda t: bank.changes(t, cursor=None)]
+    refusals: list[Callable[[PlaidToken], object]] = [
+        bank.item,
+        bank.invalidate,
+        lambda t: bank.changes(t, cursor=None),
+    ]
     for refused_one in refusals:
         with pytest.raises(ProviderError) as refused:
             refused_one(old)

@@ -11,11 +11,12 @@ import pytest
 
 from shared.adapters.plaid.product_client import PlaidProductsClient
 from shared.domain.errors import ErrorKind, ProviderError
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.products.investment_transactions import InvestmentPage, Window, WindowRead
 from shared.domain.products.kinds import ProductKind, ProductStatus
 from shared.domain.products.outcomes import product_outcome
 from shared.domain.products.snapshot import Snapshot
-from shared.domain.secret import Secret
+from shared.domain.region import Region
 from shared.ports.products import PlaidProducts
 from shared.settings import Settings
 from tests.fake_products import FakeProducts, ProductData, holding_row, liability_row, stream_row, trade_row
@@ -29,7 +30,7 @@ WINDOW = Window(date(2026, 1, 1), date(2026, 12, 31), is_full=True)
 class Bank(Protocol):
     """One item with a checking account, a card and a broker's account, and the products of Plaid."""
 
-    token: Secret
+    token: PlaidToken
     accounts: list[str]
 
     @property
@@ -51,7 +52,7 @@ class Bank(Protocol):
 @dataclass
 class FakeBank:
     plaid: FakePlaid = field(default_factory=lambda: FakePlaid(FakeClock()))
-    token: Secret = field(default_factory=lambda: Secret("token-1"))
+    token: PlaidToken = field(default_factory=lambda: PlaidToken("token-1", Region.US))
     accounts: list[str] = field(default_factory=lambda: ["checking", "card", "broker"])
 
     def __post_init__(self) -> None:
@@ -107,7 +108,7 @@ class SimulatedBank:
     sim: Sim
     item: Linked
     products: PlaidProducts
-    token: Secret
+    token: PlaidToken
     accounts: list[str]
 
     def fill(self) -> None:
@@ -156,7 +157,7 @@ def bank(request: pytest.FixtureRequest) -> Bank:
     item = sim.link("user_custom", PEOPLE)
     given: dict[str, Any] = {"plaid_client_id": "id", "plaid_secret": "secret", "plaid_base_url": sim.url}
     products = PlaidProductsClient(settings=Settings(project="demo-bank", **given))
-    return SimulatedBank(sim, item, products, Secret(item.access_token), item.account_ids())
+    return SimulatedBank(sim, item, products, PlaidToken(item.access_token, Region.US), item.account_ids())
 
 
 def pages(bank: Bank, **more: Any) -> InvestmentPage:

@@ -17,11 +17,12 @@ from shared.adapters.vault.envelope import EnvelopeVault, vault_for
 from shared.adapters.vault.keys import HINTS, LocalKeys, new_keyset
 from shared.domain.connection import SealedToken
 from shared.domain.errors import ErrorClass, VaultError
-from shared.domain.secret import Secret
+from shared.domain.plaid_token import PlaidToken
+from shared.domain.region import Region
 from shared.settings import Settings
 from tests.kms import KEY, TwinKms, session, twin_kms
 
-TOKEN = Secret("access-fake-ÅÄÖ")
+TOKEN = PlaidToken("access-fake-ÅÄÖ", Region.US)
 ALICE: dict[str, Any] = {"app_user_id": "alice", "connection_id": "c1"}
 
 
@@ -103,7 +104,7 @@ def test_each_token_has_a_data_key_of_its_own(ground: Ground) -> None:
 
 def test_a_ciphertext_copied_to_another_connection_or_user_does_not_open(ground: Ground) -> None:
     sealed = ground.vault.seal(TOKEN, **ALICE)
-    other = ground.vault.seal(Secret("another"), app_user_id="alice", connection_id="c2")
+    other = ground.vault.seal(PlaidToken("another", Region.US), app_user_id="alice", connection_id="c2")
     assert refusal(ground.vault, other) == "SEAL_MISPLACED"
     assert refusal(ground.vault, sealed, connection_id="c2") == "SEAL_MISPLACED"
     assert refusal(ground.vault, sealed, app_user_id="bob") == "SEAL_MISPLACED"
@@ -125,7 +126,7 @@ def test_a_ciphertext_that_was_cut_short_or_altered_does_not_open(ground: Ground
 
 def test_an_earlier_ciphertext_put_back_does_not_open(ground: Ground) -> None:
     first = ground.vault.seal(TOKEN, **ALICE)
-    second = ground.vault.seal(Secret("newer"), **ALICE, generation=2)
+    second = ground.vault.seal(PlaidToken("newer", Region.US), **ALICE, generation=2)
     replayed = second.model_copy(update={"ciphertext": first.ciphertext})
     assert refusal(ground.vault, replayed) == "SEAL_OUTDATED"
 

@@ -10,6 +10,7 @@ import pytest
 
 from shared.adapters.firestore import webhook_keys as firestore_webhook_keys
 from shared.adapters.firestore.webhook_keys import FirestoreWebhookKeys
+from shared.domain.region import Region
 from shared.ports import WebhookKeys
 from tests.fakes import FakeWebhookKeys
 
@@ -27,10 +28,20 @@ def keys(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Web
 
 
 def test_used_keys_are_remembered_and_storing_them_again_is_harmless(keys: WebhookKeys) -> None:
-    assert keys.seen() == frozenset()
-    for key_id in ("7d56-a", "_-B", "7d56-a"):
-        keys.add(key_id, now=NOW)
-    assert keys.seen() == {"7d56-a", "_-B"}
+    assert keys.seen() == {}
+    for key_id, region in (("7d56-a", Region.US), ("_-B", Region.EU), ("7d56-a", Region.US)):
+        keys.add(key_id, region, now=NOW)
+    assert keys.seen() == {"7d56-a": Region.US, "_-B": Region.EU}
+
+
+@pytest.mark.emulator
+def test_key_that_was_stored_without_a_region_is_the_first_pairs(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client: Any = request.getfixturevalue("firestore_client")
+    monkeypatch.setattr(firestore_webhook_keys, "KEYS", "bank_webhook_keys/of-an-earlier-version")
+    client.document(firestore_webhook_keys.KEYS).set({"since": {"old": NOW}})
+    assert FirestoreWebhookKeys(client).seen() == {"old": Region.US}
 
 
 def test_look_ups_are_counted_by_bucket_and_minute(keys: WebhookKeys) -> None:

@@ -13,6 +13,7 @@ from deploy import apis, monitoring_setup
 from deploy.__main__ import main
 from deploy.context import Context
 from deploy.roles import RIGHTS
+from deploy.secret_values import PLACEHOLDER
 from deploy.smoke import PROBES
 from deploy.steps import deploy
 from deploy.tools import DeployError, Done, Tools
@@ -48,9 +49,11 @@ def test_one_deploy_creates_everything(cloud: Cloud, ready: Deploy, said: list[s
     assert state["keys"]["access-tokens"]["rotation"] == "90d"
     assert {name: len(versions) for name, versions in state["secrets"].items()} == {
         "PLAID_SECRET": 1,
+        "PLAID_EU_SECRET": 1,
         "AUDIT_KEYSET": 1,
     }
     assert state["secrets"]["PLAID_SECRET"] == [PLAID_SECRET]
+    assert state["secrets"]["PLAID_EU_SECRET"] == [PLACEHOLDER]
     [database] = state["databases"].values()
     assert database["pointInTimeRecoveryEnablement"] == "POINT_IN_TIME_RECOVERY_ENABLED"
     assert database["deleteProtectionState"] == "DELETE_PROTECTION_ENABLED"
@@ -212,6 +215,19 @@ def test_missing_secret_stops_the_deploy_and_is_requested_again(cloud: Cloud, re
         deploy(context)
     deploy(ready())
     assert cloud.state["secrets"]["PLAID_SECRET"] == [PLAID_SECRET]
+
+
+def test_secret_of_the_second_key_pair_is_requested_once_it_is_needed(
+    cloud: Cloud, ready: Deploy, environment: Path
+) -> None:
+    deploy(ready())
+    with environment.open("a", encoding="utf-8") as file:
+        file.write("PLAID_EU_CLIENT_ID=second-client\n")
+    with pytest.raises(DeployError, match="PLAID_EU_SECRET is not in Secret Manager yet"):
+        deploy(ready(interactive=False))
+    for _ in range(2):
+        deploy(ready())
+        assert cloud.state["secrets"]["PLAID_EU_SECRET"] == [PLACEHOLDER, PLAID_SECRET]
 
 
 def test_differences_are_corrected_and_foreign_resources_are_left_alone(

@@ -9,10 +9,11 @@ import pytest
 from shared.domain import grace_periods
 from shared.domain.connection import SealedToken
 from shared.domain.exchange import RESUMABLE_FOR, SWEPT_AGAIN_AFTER, Intent
+from shared.domain.region import Region
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=3)
-NEW = Intent.new(intent_id="i", app_user_id="alice", connection_id="c", attempt="a", now=NOW)
+NEW = Intent.new(intent_id="i", app_user_id="alice", connection_id="c", attempt="a", region=Region.US, now=NOW)
 EXCHANGED = NEW.exchanged(SealedToken(ciphertext="c", key_id="k"), item_id="item")
 
 
@@ -21,12 +22,12 @@ EXCHANGED = NEW.exchanged(SealedToken(ciphertext="c", key_id="k"), item_id="item
     [
         (NEW, NOW + grace_periods.LOST_EXCHANGE),
         (NEW.released(), NOW + grace_periods.LOST_EXCHANGE),
-        (NEW.taken_over(attempt="b", now=LATER), LATER + grace_periods.LOST_EXCHANGE),
+        (NEW.taken_over(attempt="b", region=Region.US, now=LATER), LATER + grace_periods.LOST_EXCHANGE),
         (NEW.used_up(now=LATER), LATER),
         (NEW.lost(), None),
         (EXCHANGED, NOW + RESUMABLE_FOR),
         (EXCHANGED.released(), NOW + RESUMABLE_FOR),
-        (EXCHANGED.taken_over(attempt="b", now=LATER), LATER + RESUMABLE_FOR),
+        (EXCHANGED.taken_over(attempt="b", region=Region.US, now=LATER), LATER + RESUMABLE_FOR),
         (EXCHANGED.connected({"connection_id": "c"}), None),
         (EXCHANGED.duplicate_of("d", now=LATER), LATER + grace_periods.EXCHANGE),
         (EXCHANGED.duplicate_of("d", now=LATER).removed(), None),
@@ -44,7 +45,7 @@ def test_attempt_owns_the_intent_until_it_releases_it_or_its_grace_period_ends()
     assert not NEW.is_free(NOW + grace_periods.EXCHANGE)
     assert NEW.is_free(NOW + grace_periods.EXCHANGE + timedelta(seconds=1))
     assert NEW.released().is_free(NOW)
-    taken = NEW.taken_over(attempt="b", now=LATER)
+    taken = NEW.taken_over(attempt="b", region=Region.US, now=LATER)
     assert not taken.is_free(LATER + grace_periods.EXCHANGE)
     assert taken.attempt == "b"
 

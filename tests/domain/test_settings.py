@@ -123,3 +123,10 @@ def test_implausible_value_is_refused(name: str, value: str) -> None:
     with pytest.raises(ValidationError) as refused:
         read(**{name.split(".")[0]: value})
     assert [".".join(map(str, one["loc"])).upper() for one in refused.value.errors()] == [name]
+
+
+def test_countries_are_those_of_link_each_once() -> None:
+    assert read(COUNTRY_CODES="GB, FR ,GB").country_codes == ("GB", "FR")
+    for wrong in ("UK", "us", "US,CH", ","):
+        with pytest.raises(ValidationError, match="country_codes"):
+            read(COUNTRY_CODES=wrong)

@@ -8,6 +8,8 @@ from typing import Any
 
 from tests.firestore_rest import Json
 
+_CATEGORY = ("primary", "detailed", "confidence_level", "version")
+
 
 class Number(str):
     """A JSON number as its text, digit for digit."""
@@ -30,7 +32,7 @@ def transaction_document(given: Json) -> Json:
         "datetime": _moment(given.get("datetime")),
         "amount": plain(given["amount"]),
         "amount_value": float(given["amount"]),
-        "category": category and {name: category.get(name) for name in ("primary", "detailed", "confidence_level")},
+        "category": category and {name: category.get(name) for name in _CATEGORY},
         "counterparties": _numbers(given.get("counterparties") or []),
         "location": _numbers(given.get("location")),
     }

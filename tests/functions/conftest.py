@@ -12,9 +12,11 @@ from flask import Flask, Response, request_finished
 from flask.testing import FlaskClient
 from functions_framework import create_app
 
-from shared.adapters.plaid.webhook_signature import UNKNOWN_TO_PLAID, WebhookVerifier
+from shared.adapters.plaid.webhook_key_cache import UNKNOWN_TO_PLAID
+from shared.adapters.plaid.webhook_signature import WebhookVerifier
 from shared.domain.caller import Caller
 from shared.domain.errors import ErrorClass, Unauthenticated
+from shared.domain.region import Region
 from shared.serving import container, removal_container
 from shared.serving.refused_calls import RefusedCalls
 from shared.settings import Settings
@@ -53,7 +55,7 @@ class Limits:
         return self.wait
 
 
-def _no_key(_kid: str) -> dict[str, Any]:
+def _no_key(_kid: str, _region: Region) -> dict[str, Any]:
     raise problem(ErrorClass.CONFIGURATION, UNKNOWN_TO_PLAID)
 
 

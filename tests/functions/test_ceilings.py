@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, seed, settings, strategies
 
 from shared.domain.link import CONSENT_PRODUCTS, PRODUCTS
+from shared.domain.market import Market, has_product
 from shared.serving import container
 from shared.settings import Settings
 from tests.functions.conftest import CONNECT, EXCHANGE, SIGNED_IN, body, client, error
@@ -178,7 +179,9 @@ def test_only_allowed_products_are_requested_from_plaid(
     if not world.store.connections:
         world.connected("1")
     world.plaid.link_requests.clear()
-    possible = allowed & (CONSENT_PRODUCTS if updating else PRODUCTS)
+    possible = {
+        one for one in allowed & (CONSENT_PRODUCTS if updating else PRODUCTS) if has_product(Market.NORTH_AMERICA, one)
+    }
     with pytest.MonkeyPatch.context() as patch:
         set_to(patch, allowed_products=tuple(allowed))
         query = "&".join([f"products={one}" for one in wished] + ["connection_id=1"] * updating)

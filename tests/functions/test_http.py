@@ -12,7 +12,8 @@ from docs.errors import routes
 from shared import request_context
 from shared.domain.errors import ErrorClass
 from shared.domain.hosted_link import LinkResult
-from shared.domain.secret import Secret
+from shared.domain.plaid_token import PlaidToken
+from shared.domain.region import Region
 from shared.serving import container, removal_container
 from shared.settings import Settings
 from tests.fakes import problem
@@ -57,7 +58,7 @@ def test_hosted_link_answer_includes_the_page(
 
 def test_a_hosted_link_result_is_retried_while_plaid_is_down(world: World) -> None:
     world.plaid.new_item()
-    sealed = world.vault.seal(Secret("public-1"), app_user_id=ALICE, connection_id="link-result-r1")
+    sealed = world.vault.seal(PlaidToken("public-1", Region.US), app_user_id=ALICE, connection_id="link-result-r1")
     container.links().keep(LinkResult("r1", ALICE, sealed, world.clock.now()))
     world.plaid.fail("exchange", problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR"))
     for delivering in client("exchangelink"):

@@ -97,7 +97,8 @@ def test_plaid_python_and_urllib3_at_debug_print_no_answers() -> None:
         from http.server import BaseHTTPRequestHandler, HTTPServer
         from shared.adapters.clock import SystemClock
         from shared.adapters.plaid.client import PlaidClient
-        from shared.domain.secret import Secret
+        from shared.domain.plaid_token import PlaidToken
+        from shared.domain.region import Region
         from shared.settings import Settings
 
         class Plaid(BaseHTTPRequestHandler):
@@ -117,7 +118,7 @@ def test_plaid_python_and_urllib3_at_debug_print_no_answers() -> None:
         bank = PlaidClient(settings=settings, clock=SystemClock())
         for name in ("plaid", "urllib3"):
             logging.getLogger(name).setLevel(logging.DEBUG)  # plaid-python's configuration has lowered them
-        assert bank.exchange(PUBLIC).access_token == Secret(ACCESS)
+        assert bank.exchange(PlaidToken(PUBLIC, Region.US)).access_token == PlaidToken(ACCESS, Region.US)
         """)
     assert leaked(whole) == []
     spoke = {line["logger"]: line["message"] for line in lines}

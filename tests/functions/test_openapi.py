@@ -22,11 +22,13 @@ from openapi_spec_validator import validate
 
 from docs.openapi import DESCRIPTION, rendered
 from shared.adapters.plaid.errors import from_answer
-from shared.adapters.plaid.webhook_signature import UNKNOWN_TO_PLAID, WebhookVerifier
+from shared.adapters.plaid.webhook_key_cache import UNKNOWN_TO_PLAID
+from shared.adapters.plaid.webhook_signature import WebhookVerifier
 from shared.domain.caller import Caller
 from shared.domain.errors import BankError, Conflict, ErrorClass, NotStorable, Unauthenticated, Unavailable
 from shared.domain.exchange import Intent
 from shared.domain.hosted_link import LinkSession
+from shared.domain.region import Region
 from shared.serving import container
 from shared.settings import Settings
 from tests.fakes import FakeWebhookKeys, account, problem, vault_problem
@@ -154,7 +156,7 @@ def trials(function: tuple[str, FlaskClient], seen: Seen) -> Iterator[Callable[[
             made.instead(
                 "webhooks",
                 WebhookVerifier(
-                    fetch_key=lambda _: JWK,
+                    fetch_key=lambda *_: JWK,
                     stored=FakeWebhookKeys(),
                     clock=world.clock,
                     executors=world.executors,
@@ -347,7 +349,9 @@ def test_refusals_that_depend_on_state_are_described(trials: Callable[[], Trial]
             others = {"institution": {"institution_id": "ins_2"}, "accounts": linked}
             trial.both(public_token="public-new", replaces="1", **others)
             name = hashlib.sha256(b"public-held").hexdigest()
-            world.intents.begin(Intent.new(intent_id=name, attempt="another", **HELD, now=world.clock.at))
+            world.intents.begin(
+                Intent.new(intent_id=name, attempt="another", region=Region.US, **HELD, now=world.clock.at)
+            )
             trial.both(public_token="public-held")
             trial.both(public_token="public-new", link_token="link-of-another")
             trial.both(public_token=world.plaid.update_mode("of-another"))
@@ -359,6 +363,12 @@ def test_refusals_that_depend_on_state_are_described(trials: Callable[[], Trial]
             full = prepared(trials)
             full.instead("connection_cap", replace(full.world.cap, most=0))
             full.both(public_token="public-new")
+            abroad = prepared(trials)
+            abroad.instead("settings", Settings(project="demo-bank", plaid_eu_client_id="second"))
+            for region in Region:
+                session = LinkSession(ALICE, abroad.world.clock.at + timedelta(hours=4), region=region)
+                abroad.world.links.remember(f"link-{region}", session, now=abroad.world.clock.at)
+            abroad.both(public_token="public-new")
         case "sync_connection" | "reconnect_connection" | "refresh_balances" | "remove_connection":
             if trial.function == "sync_connection":
                 trial.both()
@@ -438,8 +448,8 @@ def _being_replaced(world: World) -> None:
     world.store.put_kept(kept.begun(now=world.clock.at))
 
 
-def _raising(failure: BaseException) -> Callable[[str], dict[str, Any]]:
-    def fetch(_: str) -> dict[str, Any]:
+def _raising(failure: BaseException) -> Callable[[str, Region], dict[str, Any]]:
+    def fetch(_: str, __: Region) -> dict[str, Any]:
         raise failure
 
     return fetch

@@ -21,7 +21,7 @@ NOT_A_WEBHOOK = [b"", b" ", b"{", b"[]", b"7", b"\xff", b"[" * 100_000, b'{"no":
 @pytest.fixture
 def webhooks(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
     verifier = WebhookVerifier(
-        fetch_key=lambda _: JWK, stored=FakeWebhookKeys(), clock=world.clock, executors=world.executors
+        fetch_key=lambda *_: JWK, stored=FakeWebhookKeys(), clock=world.clock, executors=world.executors
     )
     monkeypatch.setattr(container, "webhooks", lambda: verifier)
     yield from client("plaid_webhook")

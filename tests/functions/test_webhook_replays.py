@@ -29,7 +29,7 @@ EVENT = {"webhook_type": "ITEM", "webhook_code": "LOGIN_REPAIRED", "item_id": "i
 def webhooks(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
     world.connected()
     verifier = WebhookVerifier(
-        fetch_key=lambda _: JWK, stored=FakeWebhookKeys(), clock=world.clock, executors=world.executors
+        fetch_key=lambda *_: JWK, stored=FakeWebhookKeys(), clock=world.clock, executors=world.executors
     )
     monkeypatch.setattr(container, "webhooks", lambda: verifier)
     yield from client("plaid_webhook")

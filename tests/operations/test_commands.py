@@ -18,6 +18,7 @@ from shared.domain.connection import SealedToken
 from shared.domain.errors import ErrorClass, ErrorKind, ProviderError, Unavailable
 from shared.domain.exchange import Intent
 from shared.domain.products.kinds import ProductKind
+from shared.domain.region import Region
 from shared.ports import Delivery, TaskFunction, Version
 from shared.serving import container, items_container, removal_container, tokens_container
 from shared.settings import Settings, settings
@@ -73,7 +74,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         monkeypatch.setattr(place, name, lambda fake=fake: fake)
     for name in ("1", "2"):
         world.connected(name, row(f"t{name}"))
-    world.connected("3", owner="bob")
+    world.connected("3", owner="bob", region=Region.EU)
     world.settle()
     world.queue.others.clear()
     return world
@@ -91,6 +92,8 @@ def asked(world: World) -> set[str]:
         (["--user", ALICE], {"1", "2"}),
         (["--institution", "ins_1"], {"1", "2", "3"}),
         (["--institution", "ins_2"], set()),
+        (["--region", "eu"], {"3"}),
+        (["--region", "us"], {"1", "2"}),
         (["--all"], {"1", "2", "3"}),
     ],
 )
@@ -129,7 +132,9 @@ def test_intents_lists_unfinished_exchanges(world: World, capsys: pytest.Capture
     now = world.clock.now()
 
     def begin(name: str) -> tuple[Intent, Version]:
-        intent = Intent.new(intent_id=name, app_user_id=ALICE, connection_id=f"c-{name}", attempt="a", now=now)
+        intent = Intent.new(
+            intent_id=name, app_user_id=ALICE, connection_id=f"c-{name}", attempt="a", region=Region.US, now=now
+        )
         return world.intents.begin(intent)[:2]
 
     begin("open")
@@ -293,7 +298,7 @@ def test_history_lists_events_in_order(world: World, capsys: pytest.CaptureFixtu
     capsys.readouterr()
     assert main(["history", "--connection", "1"]) == 0
     head, *lines = capsys.readouterr().out.splitlines()
-    assert head.startswith("history: 1 of alice, ins_1, item item-1, status ")
+    assert head.startswith("history: 1 of alice, ins_1, item item-1 of region us, status ")
     said = [" ".join(line.split()[1:5]) for line in lines]
     assert said[0] == "audit connection_created by user"
     assert said[1].startswith("sync run 1 completed")

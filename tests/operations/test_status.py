@@ -66,6 +66,9 @@ def test_status_always_fits_a_screen() -> None:
     assert len(lines) <= 34
     assert max(map(len, lines)) <= 110
     assert lines[-1] == "  … and more"
+    assert screen(WELL.model_copy(update={"in_europe": 40}), [], now=NOW).startswith(
+        "1000 connections (40 with the European keys), "
+    )
     empty = Health(statuses={}, stale=0, failing=0, overdue_syncs=0, overdue_webhooks=0, overdue_removals=0)
     assert screen(empty, [], now=NOW).startswith("0 connections")
 

@@ -91,6 +91,7 @@ def test_a_user_s_documents_of_all_connections_can_be_listed_in_any_order(collec
         ("bank_connections", "app_user_id"),
         ("bank_connections", "institution_id"),
         ("bank_connections", "status"),
+        ("bank_connections", "region"),
         ("bank_sync_progress", "app_user_id"),
         ("bank_sync_progress", "status"),
         ("bank_webhook_inbox", "due_at"),

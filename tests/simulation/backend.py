@@ -18,12 +18,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 from firebase_functions import https_fn
 from flask import Request
+from pydantic import SecretStr
 from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder
 
@@ -38,6 +40,7 @@ from shared.serving import container
 from shared.serving.once import once
 from shared.serving.refused_calls import RefusedCalls
 from shared.settings import Settings
+from shared.usecases.items.webhook_region import webhook_region
 from tests.fake_budgets import FakeBudgets
 from tests.fake_health import FakeBankContacts, FakeHealthRecords
 from tests.fake_history_moves import FakeHistoryMoves
@@ -93,8 +96,10 @@ _SETTINGS = Settings.model_validate(
 
 
 def settings_of(seed: int) -> Settings:
-    """A world's settings: every other world syncs products."""
-    return _SETTINGS.model_copy(update={"sync_products": tuple(ProductKind) if seed % 2 else ()})
+    """A world's settings: every other world syncs products, and every fourth has two pairs of Plaid's keys."""
+    second = {"plaid_eu_client_id": "simulated-eu-client", "plaid_eu_secret": SecretStr("simulated-eu-secret")}
+    products = {"sync_products": tuple(ProductKind) if seed % 2 else ()}
+    return _SETTINGS.model_copy(update=products | (second if seed % 4 == 3 else {}))
 
 
 def function(name: str) -> Any:
@@ -217,7 +222,12 @@ class Backend:
         store, client = self.store, self.plaid.client(self.settings, self.clock)
         known = self.boundary.around("webhook_keys", FakeWebhookKeys())
         verifier = WebhookVerifier(
-            fetch_key=client.webhook_key, stored=known, clock=self.clock, executors=self.executors
+            fetch_key=client.webhook_key,
+            stored=known,
+            clock=self.clock,
+            executors=self.executors,
+            regions=self.settings.key_pairs.regions,
+            region_of=partial(webhook_region, connections=self.boundary.around("store", store)),
         )
         ports: dict[str, tuple[str, Any]] = {
             "audit_log": ("audit", store),

@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any, cast
@@ -27,19 +28,24 @@ from emulators.plaid.app import Plaid, Received
 from emulators.plaid.clock import Clock
 from emulators.plaid.errors import CATALOGUE, PlaidError
 from emulators.plaid.items import Item, Readiness
-from emulators.plaid.settings import Settings
+from emulators.plaid.settings import EU, US, Settings
 from emulators.plaid.synclog import CursorFormat, Row
+from emulators.plaid.transactions import with_original_description
 from emulators.plaid.webhooks import RETRY_AFTER, Delivery, Webhooks
 from emulators.plaid.world import World
 from shared.adapters.plaid.client import PlaidClient
 from shared.adapters.plaid.errors import from_answer
 from shared.adapters.plaid.product_client import PlaidProductsClient
+from shared.adapters.plaid.transport import PlaidTransport
 from shared.domain.errors import ErrorClass, ErrorKind, ProviderError
 from tests.simulation.boundary import Boundary, Fault
 from tests.simulation.loop import Loop
 
 Json = dict[str, Any]
-KNOWN = {"client_id": "simulated-client", "secret": "simulated-secret"}
+KEYS = {
+    US: {"client_id": "simulated-client", "secret": "simulated-secret"},
+    EU: {"client_id": "simulated-eu-client", "secret": "simulated-eu-secret"},
+}
 Post = Callable[[bytes, dict[str, str], str], int]
 
 
@@ -122,13 +128,16 @@ class Keys(signing.KeyRing):
         self._keys[key.kid] = key
         return key
 
-    def sign(self, body: bytes, *, age: int = 0, kid: str | None = None, wrong_key: bool = False) -> str:
+    def sign(
+        self, body: bytes, *, age: int = 0, kid: str | None = None, wrong_key: bool = False, team: str = US
+    ) -> str:
         """The JWT for a body."""
-        header = {"alg": "ES256", "kid": kid or self._current.kid, "typ": "JWT"}
+        current = self.current_of(team)
+        header = {"alg": "ES256", "kid": kid or current.kid, "typ": "JWT"}
         digest = sha256(body).hexdigest()
         claims = {"iat": int(self._wall_time()) - age, "request_body_sha256": digest}
         signed = f"{signing._segment(header)}.{signing._segment(claims)}"
-        private = self._current.private
+        private = current.private
         if wrong_key:
             private = ec.derive_private_key(self._seed.getrandbits(250) + 1, ec.SECP256R1())
         r, s = decode_dss_signature(private.sign(signed.encode(), ec.ECDSA(SHA256(), deterministic_signing=True)))
@@ -138,9 +147,13 @@ class Keys(signing.KeyRing):
 class PlaidSide:
     """Plaid as the backend, the user's Link and the banks see it."""
 
-    def __init__(self, boundary: Boundary, seed: int) -> None:
+    def __init__(self, boundary: Boundary, seed: int, *, two_pairs: bool = False) -> None:
         self.boundary, self.loop = boundary, boundary.loop
-        self.world = world = Banks(Settings(seed=seed), PlaidClock(self.loop))
+        settings = Settings(seed=seed)
+        if two_pairs:
+            settings.eu_client_id, settings.eu_secret = KEYS[EU]["client_id"], KEYS[EU]["secret"]
+        self.world = world = Banks(settings, PlaidClock(self.loop))
+        self.misdirected: list[tuple[str, str]] = []  # endpoint and item of tokens sent with the other pair's keys
         world.keys = Keys(world.ids, random.Random(f"keys {seed}"), world.clock.wall_time)
         world.cursors = CursorFormat(f"cursors {seed}".encode())
         self.webhooks = VirtualWebhooks(world, self.loop, self._deliver)
@@ -154,28 +167,35 @@ class PlaidSide:
     def client(self, settings: Any, clock: Any) -> PlaidClient:
         """The backend's own client, over this transport."""
         client = PlaidClient(settings=settings, clock=clock)
-        client._client.call_api = self._call_api
+        self._connect(client)
         return client
 
     def product_client(self, settings: Any) -> PlaidProductsClient:
         """The backend's own client of products, over this transport."""
         client = PlaidProductsClient(settings=settings)
-        client._client.call_api = self._call_api
+        self._connect(client)
         return client
+
+    def _connect(self, client: PlaidTransport) -> None:
+        for pair in client._clients.values():
+            keys = {"client_id": pair.configuration.api_key["clientId"], "secret": pair.configuration.api_key["secret"]}
+            pair.call_api = partial(self._call_api, keys)
 
     def asked(self, path: str, body: Json) -> tuple[int, bytes]:
         """What Plaid answers now, asked by no backend: neither a fault nor a count."""
-        received = Received(path, "POST", "application/json", body, KNOWN, "https://plaid.example")
+        received = Received(path, "POST", "application/json", body, KEYS[US], "https://plaid.example")
         item_id = received.item_id(self.world)
+        item = self.world.items.get(item_id or "")
+        received = replace(received, credentials=KEYS[item.team if item is not None else US])
         try:
             answer = self.plaid._answer(received, item_id, "check")
         except PlaidError as error:
             return error.status, wire.dumps(error.answer("check"))
         return answer.status_code, bytes(answer.body)
 
-    def _call_api(self, path: str, _method: str, *, body: Json, **_: Any) -> Any:
+    def _call_api(self, keys: dict[str, str], path: str, _method: str, *, body: Json, **_: Any) -> Any:
         sent = wire.loads(json.dumps(body))
-        received = Received(path, "POST", "application/json", sent, KNOWN, "https://plaid.example")
+        received = Received(path, "POST", "application/json", sent, keys, "https://plaid.example")
         about = received.item_id(self.world)
 
         def effect() -> Response:
@@ -185,6 +205,8 @@ class PlaidSide:
             return answer
 
         item = self.world.items.get(about or "")
+        if item is not None and keys != KEYS[item.team]:
+            self.misdirected.append((path, item.item_id))
         ids = (item.item_id, item.institution.institution_id) if item is not None else ()
 
         def broken(name: str, fault: Fault) -> Exception:
@@ -255,7 +277,7 @@ class PlaidSide:
         """The item's transactions as Plaid would send them: a JSON list."""
         if item.readiness is Readiness.NOT_READY:  # whatever an account that was shared meanwhile has brought
             return b"[]"
-        return b"[" + b",".join(row.body for row in item.log.current()) + b"]"
+        return b"[" + b",".join(map(with_original_description, item.log.current())) + b"]"
 
     def newest_rows(self, item: Item, count: int = 40) -> list[Row]:
         """The current rows among an item's last changes: the whole history would take long."""

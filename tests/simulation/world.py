@@ -12,7 +12,7 @@ from typing import Any
 from emulators.plaid.items import Item
 from shared.domain.audit import AuditAction
 from shared.domain.connection import BankConnection
-from tests.simulation.backend import Backend
+from tests.simulation.backend import Backend, settings_of
 from tests.simulation.boundary import Boundary
 from tests.simulation.loop import MICROSECONDS, Killed, Loop, Process, Task
 from tests.simulation.plaid_side import PlaidSide
@@ -36,6 +36,7 @@ class Person:
         erased_at: When the user erased everything, in virtual microseconds.
         given_up: The connections and accounts whose notes the user gave up, in this order; None stands for all.
         ignores_until: Until then the user repairs nothing, in virtual microseconds.
+        abroad: Whether one of the user's banks is in the United Kingdom.
     """
 
     uid: str
@@ -46,6 +47,7 @@ class Person:
     erased_at: list[int] = field(default_factory=list)
     given_up: list[tuple[str | None, str | None]] = field(default_factory=list)
     ignores_until: int = 0
+    abroad: bool = False
 
     def expect_note(self, connection_id: str, transaction_id: str, account_id: str, text: str) -> None:
         """The backend confirmed that this note is stored."""
@@ -74,7 +76,8 @@ class World:
         self.scenario = scenario
         self.loop = Loop()
         self.boundary = Boundary(self.loop, random.Random(f"boundary {scenario.seed}"), lines=[] if keep_log else None)
-        self.plaid = PlaidSide(self.boundary, scenario.seed)
+        self.two_pairs = settings_of(scenario.seed).key_pairs.has_eu
+        self.plaid = PlaidSide(self.boundary, scenario.seed, two_pairs=self.two_pairs)
         self.backend = Backend(self.boundary, self.plaid, seed=scenario.seed)
         self.people: list[Person] = []
         self.former: list[Person] = []  # users whose account was deleted
@@ -165,7 +168,7 @@ class World:
     def sign_up(self, number: int) -> Person:
         """A new user, whose app writes the user's document and registers a device."""
         again = sum(person.number == number for person in self.former)
-        person = Person(f"user-{number}" + (f"-{again}" if again else ""), number)
+        person = Person(f"user-{number}" + (f"-{again}" if again else ""), number, abroad=self.two_pairs)
         self.backend.profiles.existing.add(person.uid)
         self.backend.pushes.write(person.uid, [f"device of {person.uid}"])
         return person

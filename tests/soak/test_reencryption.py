@@ -21,7 +21,8 @@ from emulators.stack import Stack
 from shared.adapters.vault.envelope import EnvelopeVault
 from shared.adapters.vault.keys import LocalKeys, new_keyset
 from shared.domain.connection import SealedToken
-from shared.domain.secret import Secret
+from shared.domain.plaid_token import PlaidToken
+from shared.domain.region import Region
 from tests.soak.ground import SOAK
 
 pytestmark = pytest.mark.timeout(900 if SOAK else 120)
@@ -63,7 +64,7 @@ def fill(store: Any, vault: EnvelopeVault) -> None:
     for start in range(0, TOKENS, 400):
         batch = store.batch()
         for number in range(start, min(start + 400, TOKENS)):
-            sealed = vault.seal(Secret(f"token {number}"), **place_of(number)).model_dump()
+            sealed = vault.seal(PlaidToken(f"token {number}", Region.US), **place_of(number)).model_dump()
             collection = PLACES[number % 3]
             fields = sealed if collection == "bank_credentials" else {"access_token": sealed}
             batch.set(store.document(collection, f"c{number}"), place_of(number) | fields)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+from datetime import date
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -14,8 +15,11 @@ import pytest
 from rich.console import Console
 
 from emulators.bank_user import BankUser
+from emulators.countries import COUNTRIES, chosen_country
 from emulators.demo import connect
 from emulators.demo_view import View, money, spending
+from emulators.plaid import institutions
+from emulators.plaid.people import Login, open_bank
 from emulators.ports import Ports, StackError, taken
 from emulators.setup import ROOT
 from emulators.stack import Stack
@@ -144,6 +148,7 @@ def test_a_custom_user_reaches_plaid_unchanged(tmp_path: Path) -> None:
         ("-0.1", "EUR", "-0.10 EUR"),
         ("23631.9805", "USD", "23,631.9805 USD"),
         ("1234567", "JPY", "1,234,567 JPY"),
+        ("125450.5", "GBX", "125,450.5 GBX"),
         ("0.30000000000000004", "USD", "0.30000000000000004 USD"),
         (None, "USD", "-"),
     ],
@@ -158,3 +163,48 @@ def test_spending_keeps_currencies_apart_and_leaves_income_out() -> None:
 
     rows = [row("0.1", "USD", "FOOD"), row("0.2", "USD", "FOOD"), row("5", "EUR", None), row("-9", "USD", "INCOME")]
     assert spending(rows) == {"EUR": [("UNCATEGORIZED", Decimal(5), 1)], "USD": [("FOOD", Decimal("0.3"), 2)]}
+
+
+@pytest.mark.emulator
+@pytest.mark.timeout(600)
+def test_make_demo_in_another_country_uses_its_bank_its_person_and_the_second_key_pair() -> None:
+    ports = Ports.at(offset_number(BESIDE))
+    done = subprocess.run(
+        ["make", "--no-print-directory", "demo"],
+        cwd=ROOT,
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "DEMO_"))},
+            "PORT_OFFSET": str(ports.offset),
+            "COUNTRY": "GB",
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    last = LAST_LINE.fullmatch(done.stdout.splitlines()[-1])
+    assert last, done.stdout
+    assert (last["institution"], last["accounts"]) == ("Royal Bank of Plaid", "4")
+    assert int(last["n"]) > 100
+    for shown in ("-214.60 GBP", "1,000.00 GBP", "125,450.5 GBX", "Spending by category (GBP)", "Unsupported"):
+        assert shown in done.stdout
+    assert "USD" not in done.stdout
+
+
+@pytest.mark.parametrize("code", COUNTRIES)
+def test_each_country_has_a_bank_and_a_person_in_the_simulator(code: str) -> None:
+    country = chosen_country({"COUNTRY": code.lower()})
+    assert country is not None
+    assert code in institutions.find(country.institution_id).countries
+    assert country.name == institutions.find(country.institution_id).name
+    user = BankUser.choose({}, country)
+    login = Login(user.username or "user_good", user.password or "pass_good", "item", date(2026, 6, 15))
+    assert open_bank(login).accounts
+    assert BankUser.choose({"DEMO_TRANSACTIONS": "5"}, country).username == "user_generated"
+
+
+def test_unknown_country_is_reported_in_one_line() -> None:
+    assert chosen_country({}) is None
+    with pytest.raises(StackError, match="COUNTRY must be one of US, CA, GB, FR, DE, NL, not 'XX'"):
+        chosen_country({"COUNTRY": "xx"})

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from emulators import environment
+from emulators.countries import COUNTRIES
 from emulators.environment import Plaid
 from emulators.ports import Ports, StackError
 from emulators.setup import LOCAL
@@ -48,6 +49,29 @@ def test_custom_host_replaces_the_simulator() -> None:
 def test_an_environment_that_cannot_be_used_is_refused(given: dict[str, str]) -> None:
     with pytest.raises(StackError, match="PLAID_ENV"):
         Plaid.choose(PORTS, given)
+
+
+def test_country_means_two_key_pairs_in_the_simulator() -> None:
+    alone = Plaid.choose(PORTS, {})
+    assert (alone.eu_client_id, alone.simulator_options()) == ("", [])
+    british = Plaid.choose(PORTS, {"COUNTRY": "GB"})
+    assert british.keys_of(COUNTRIES["US"]) == (alone.client_id, alone.secret)
+    second = ("local-eu-client-id", "local-eu-secret")
+    assert {british.keys_of(COUNTRIES[code]) for code in ("GB", "FR", "DE", "NL")} == {second}
+    options = british.simulator_options()
+    assert options[options.index("--eu-client-id") + 1] == "local-eu-client-id"
+    real = Plaid.choose(PORTS, KEYS | {"PLAID_ENV": "sandbox", "COUNTRY": "GB"})
+    assert real.keys_of(COUNTRIES["GB"]) == ("id", "secret"), "the only pair serves all countries"
+
+
+def test_stack_of_a_country_links_its_banks_with_its_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "keyset", lambda _: "{}")
+    stack = environment.stack_environment(PORTS, Plaid.choose(PORTS, {"COUNTRY": "FR"}))
+    read = Settings.read(stack | {"GCLOUD_PROJECT": "demo-bank"})
+    assert (read.country_codes, read.key_pairs.has_eu) == (("FR",), True)
+    stack = environment.stack_environment(PORTS, Plaid.choose(PORTS, {}))
+    assert not Settings.read(stack | {"GCLOUD_PROJECT": "demo-bank"}).key_pairs.has_eu
+    assert stack["PLAID_EU_SECRET"], "the functions declare it"
 
 
 def test_real_credentials_and_the_home_folder_are_kept_from_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:

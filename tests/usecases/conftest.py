@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -17,8 +17,9 @@ from shared.domain.audit import Actor, AuditAction, AuditEntry
 from shared.domain.connection import BankConnection
 from shared.domain.errors import BankError
 from shared.domain.exchange import Intent
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.products.kinds import ProductKind
-from shared.domain.secret import Secret
+from shared.domain.region import KeyPairs, Region
 from shared.domain.set_aside import key_of
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import Transaction
@@ -64,6 +65,7 @@ from tests.fake_product_syncs import FakeProductSyncs
 from tests.fake_products import FakeProductConsents, FakeProducts
 from tests.fake_removals import FakeConnectionData, FakeErasures, FakeOwners, FakeRemovals
 from tests.fakes import (
+    MISDIRECTED,
     Calls,
     Crash,
     FakeClock,
@@ -100,6 +102,7 @@ class World:
         self.queue = FakeQueue(self.calls)
         self.paused = FakePauses()
         self.links = FakeLinks(self.calls)
+        self.institutions = FakeInstitutions(self.calls)
         self.product_consents = FakeProductConsents(self.calls)
         self.cap = ConnectionCap(most=50, connections=self.store, links=self.links, clock=self.clock)
         self.budgets = FakeBudgets(self.calls)
@@ -120,6 +123,7 @@ class World:
             status_events=self.status_events,
         )
         self.kinds: frozenset[ProductKind] = frozenset()
+        self.key_pairs = KeyPairs()
         self.products = FakeProductSyncs(self.store)
         self.plaid_products = FakeProducts(self.plaid)
         self.removals = FakeRemovals(self.store)
@@ -287,6 +291,7 @@ class World:
         return PlanProducts(
             kinds=self.kinds,
             connections=self.store,
+            institutions=self.institutions,
             syncs=self.store,
             products=self.products,
             tasks=self.queue,
@@ -299,10 +304,16 @@ class World:
         return ProductRequests(kinds=self.kinds, products=self.products, tasks=self.queue, clock=self.clock)
 
     def connected(
-        self, name: str = "1", *rows: Transaction, owner: str = ALICE, institution_id: str = "ins_1"
+        self,
+        name: str = "1",
+        *rows: Transaction,
+        owner: str = ALICE,
+        institution_id: str = "ins_1",
+        region: Region | None = None,
     ) -> FakeItem:
         """A connected item at the bank whose first sync is pending."""
-        item = self.plaid.new_item(name, institution_id=institution_id)
+        region = region or self.plaid.region
+        item = self.plaid.new_item(name, institution_id=institution_id, region=region)
         item.add(*rows)
         now = self.clock.now()
         connection = BankConnection(
@@ -310,6 +321,7 @@ class World:
             app_user_id=owner,
             institution_id=item.institution_id,
             item_id=item.item_id,
+            region=region,
             created_at=now,
             updated_at=now,
         )
@@ -317,7 +329,7 @@ class World:
         _, version, _ = self.intents.begin(intent)
         self.store.create(
             connection,
-            token=self.vault.seal(Secret(f"token-{name}"), app_user_id=owner, connection_id=name),
+            token=self.vault.seal(PlaidToken(f"token-{name}", region), app_user_id=owner, connection_id=name),
             accounts=[],
             state=SyncState.new(connection_id=name, app_user_id=owner, now=now, source=item.institution_id),
             settles=(intent.connected({"connection_id": name}), version),
@@ -387,6 +399,7 @@ class World:
             access_tokens=AccessTokens(credentials=self.credentials, vault=self.vault),
             find_institution=FindInstitution(
                 country_codes=("US",),
+                key_pairs=self.key_pairs,
                 institutions=institutions,
                 plaid=self.plaid,
                 clock=self.clock,
@@ -496,6 +509,14 @@ def _wait_for_pages_on_their_way() -> None:
     for thread in threading.enumerate():
         if thread.name.startswith("fetch") and thread is not threading.current_thread():
             thread.join(timeout=10)
+
+
+@pytest.fixture(autouse=True)
+def no_token_reaches_the_other_regions_keys() -> Iterator[None]:
+    """Canary over all tests of use cases: a token is only sent with the keys of its own region."""
+    MISDIRECTED.clear()
+    yield
+    assert not MISDIRECTED
 
 
 @pytest.fixture

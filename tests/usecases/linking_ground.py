@@ -7,6 +7,8 @@ from datetime import timedelta
 
 from shared.domain.errors import BankError, ErrorClass, PermissionDenied, ProviderError, Unavailable
 from shared.domain.overlap import LinkedAccount
+from shared.domain.region import KeyPairs, Region
+from shared.usecases.linking.choose_region import ChooseRegion
 from shared.usecases.linking.create_connection import CreateConnection
 from shared.usecases.linking.exchange_intent import ClaimIntent
 from shared.usecases.linking.exchange_public_token import Exchanged, ExchangePublicToken, LinkedItem
@@ -19,8 +21,9 @@ from tests.usecases.conftest import ALICE, World
 
 
 def new_world() -> World:
-    """A world whose vault gets its keys from outside, as in production."""
+    """A world whose vault gets its keys from outside, as in production, and whose items are of the second key pair."""
     world = World()
+    world.key_pairs, world.plaid.region = KeyPairs(has_eu=True), Region.EU
     world.vault = FakeVault(world.calls)
     return world
 
@@ -31,6 +34,13 @@ def exchanger(
     """The exchange use case of a world."""
     wait = sleep or (lambda seconds: world.clock.move(timedelta(seconds=seconds)))
     return ExchangePublicToken(
+        choose_region=ChooseRegion(
+            key_pairs=world.key_pairs,
+            default=world.plaid.region,
+            links=world.links,
+            intents=world.intents,
+            clock=world.clock,
+        ),
         plaid=world.plaid,
         vault=world.vault,
         connections=world.store,

@@ -23,8 +23,9 @@ from shared.domain.exchange import RESUMABLE_FOR, Intent
 from shared.domain.hosted_link import LinkSession
 from shared.domain.item import ItemHeld, ItemHolder
 from shared.domain.overlap import LinkedAccount
+from shared.domain.plaid_token import PlaidToken
+from shared.domain.region import Region
 from shared.domain.removal import RemovalReason
-from shared.domain.secret import Secret
 from tests.fakes import Crash, account, problem, row
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.item_ground import item_violations
@@ -55,7 +56,7 @@ def share(world: World, connection_id: str, *, user: str, as_id: str = "shared")
     second = first.model_copy(update={"connection_id": as_id, "app_user_id": user})
     world.store.connections[as_id] = second
     kept, _ = world.store.kept[connection_id]
-    sealed = world.vault.seal(Secret(token), app_user_id=user, connection_id=as_id)
+    sealed = world.vault.seal(PlaidToken(token, Region.US), app_user_id=user, connection_id=as_id)
     changes = {"connection_id": as_id, "app_user_id": user, "token": sealed}
     world.store.put_kept(kept.model_copy(update=changes))
     loaded = world.store.states[connection_id]
@@ -66,7 +67,7 @@ def share(world: World, connection_id: str, *, user: str, as_id: str = "shared")
     return second
 
 
-def token_of(world: World, connection_id: str) -> Secret:
+def token_of(world: World, connection_id: str) -> PlaidToken:
     connection = world.store.connections[connection_id]
     sealed = world.store.tokens[connection_id]
     return world.vault.open(sealed, app_user_id=connection.app_user_id, connection_id=connection_id)
@@ -280,8 +281,10 @@ def test_the_sweep_leaves_the_item_of_a_connection_and_drops_the_token(world: Wo
     connection_id = linked(world)
     if old:
         forget_holders(world)
-    intent = Intent.new(intent_id="left", app_user_id=ALICE, connection_id="never", attempt="a", now=world.clock.now())
-    sealed = world.vault.seal(Secret("token-1"), app_user_id=ALICE, connection_id="never")
+    intent = Intent.new(
+        intent_id="left", app_user_id=ALICE, connection_id="never", attempt="a", region=Region.US, now=world.clock.now()
+    )
+    sealed = world.vault.seal(PlaidToken("token-1", Region.US), app_user_id=ALICE, connection_id="never")
     world.intents.begin(intent.exchanged(sealed, item_id="item-1"))
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
     assert sweep(world).removed == 0
@@ -296,8 +299,10 @@ def test_a_store_that_fails_while_one_exchange_is_left_does_not_stop_the_sweep_o
         if name == "new":
             world.plaid.new_item(name)
         at = world.clock.now()
-        intent = Intent.new(intent_id=name, app_user_id=ALICE, connection_id=f"of-{name}", attempt="a", now=at)
-        sealed = world.vault.seal(Secret(f"token-{name}"), app_user_id=ALICE, connection_id=f"of-{name}")
+        intent = Intent.new(
+            intent_id=name, app_user_id=ALICE, connection_id=f"of-{name}", attempt="a", region=Region.US, now=at
+        )
+        sealed = world.vault.seal(PlaidToken(f"token-{name}", Region.US), app_user_id=ALICE, connection_id=f"of-{name}")
         world.intents.begin(intent.exchanged(sealed, item_id=f"item-{name}"))
     world.clock.move(RESUMABLE_FOR + timedelta(minutes=1))
 
@@ -380,7 +385,7 @@ def test_the_store_refuses_a_second_connection_to_an_item(world: World) -> None:
     with pytest.raises(ItemHeld):
         world.ownership.claim(wanted)
     with pytest.raises(ItemHeld):
-        world.ownership.remove(Secret("token-1"), wanted)
+        world.ownership.remove(PlaidToken("token-1", Region.US), wanted)
     assert world.plaid.removed == []
 
 

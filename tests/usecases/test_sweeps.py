@@ -14,8 +14,9 @@ from shared.domain.audit_chain import Checkpoint
 from shared.domain.errors import Conflict, ErrorClass, Unavailable
 from shared.domain.exchange import RESUMABLE_FOR
 from shared.domain.institution import FRESH_FOR
+from shared.domain.plaid_token import PlaidToken
+from shared.domain.region import KeyPairs, Region
 from shared.domain.removal import Removal, RemovalReason
-from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.ports import Delivery
 from shared.usecases.audit import sign_audit
@@ -210,7 +211,7 @@ def institutions(world: World, error: Any, *, first: int = STUCK) -> Sweep:
 
     def run() -> None:
         refresh = refresh_institutions.RefreshInstitutions(
-            country_codes=("US",), institutions=cache, plaid=world.plaid, clock=world.clock
+            key_pairs=KeyPairs(), country_codes=("US",), institutions=cache, plaid=world.plaid, clock=world.clock
         )
         refresh()
 
@@ -231,7 +232,7 @@ def seals_that_do_not_open(world: World, patch: pytest.MonkeyPatch) -> Sweep:
     patch.setattr(reencrypt_tokens, "STEP", 2)
     seals, vault = FakeSeals(), FakeVault()
     for number in range(STUCK + 1):
-        sealed = vault.seal(Secret("token"), app_user_id="u", connection_id=f"c{number:02}")
+        sealed = vault.seal(PlaidToken("token", Region.US), app_user_id="u", connection_id=f"c{number:02}")
         sealed = sealed.model_copy(update={"key_id": "old"})
         seals.put(f"bank_credentials/c{number:02}", sealed, app_user_id="u", connection_id=f"c{number:02}")
     really = vault.open

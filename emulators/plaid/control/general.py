@@ -70,6 +70,7 @@ async def counters(world: World, _: Request, __: Json) -> Json:
         "endpoints": dict(world.calls),
         "items": {item_id: dict(calls) for item_id, calls in world.calls_of_item.items()},
         "errors": dict(world.errors),
+        "misdirected": dict(world.misdirected),
         "billed": {item.item_id: item.bill.units(world.clock.today()) for item in world.items.values()},
     }
 

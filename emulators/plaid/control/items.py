@@ -52,7 +52,7 @@ async def list_items(world: World, _: Request, __: Json) -> Json:
 
 async def create_item(world: World, _: Request, body: Json) -> Json:
     """Creates an Item without Link, from the main fields of /sandbox/public_token/create; returns its access token."""
-    known = ("institution_id", "products", "username", "password", "webhook", "days", "user_id", "exchange")
+    known = ("institution_id", "products", "username", "password", "webhook", "days", "user_id", "exchange", "team")
     only(body, *known, "history_stops_at")
     exchange, stops_at = body.pop("exchange", True), body.pop("history_stops_at", None)
     institution_id, products = body.pop("institution_id", "ins_109508"), body.pop("products", ["transactions"])

@@ -7,6 +7,7 @@ from typing import Any
 from emulators.plaid import products
 from emulators.plaid.billing import part_of, used_by
 from emulators.plaid.items import Item
+from emulators.plaid.settings import US
 from emulators.plaid.world import World
 
 Json = dict[str, Any]
@@ -14,12 +15,13 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Call:
-    """A validated request. `base_url` is the address that the sender used."""
+    """A validated request. `base_url` is the address that the sender used, `team` the owner of its keys."""
 
     world: World
     fields: Json
     base_url: str
     path: str = ""
+    team: str = US
 
     @property
     def options(self) -> Json:

@@ -63,4 +63,4 @@ def update_webhook(call: Call) -> Json:
 
 @endpoint("/webhook_verification_key/get")
 def verification_key(call: Call) -> Json:
-    return {"key": call.world.keys.jwk(call.fields["key_id"])}
+    return {"key": call.world.keys.jwk(call.fields["key_id"], call.team)}

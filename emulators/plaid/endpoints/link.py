@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import timedelta
 
+from emulators.plaid import regions
 from emulators.plaid.clock import iso
 from emulators.plaid.endpoints.calls import Call, Json, endpoint
 from emulators.plaid.errors import PlaidError
@@ -24,15 +25,19 @@ def create(call: Call) -> Json:
     item = world.item_by_token(access_token) if access_token else None
     if item:
         item.check_alive()
+        regions.check_account_selection(fields, item.institution.countries)
     elif not _users_update(fields):
         _check_products(fields)
+        regions.check_countries(fields, call.team, two_teams=world.settings.eu_client_id is not None)
+        fields = regions.drop_products(fields)
     _check_details(fields, updating=item is not None)
     now = world.clock.now()
     lives, hosted = (UPDATE_LIVES if item else LIVES), fields.get("hosted_link")
     if hosted is not None:
         default = {"sms": 86400, "email": 7 * 86400}.get(hosted.get("delivery_method"), HOSTED_LIVES.total_seconds())
         lives = timedelta(seconds=float(hosted.get("url_lifetime_seconds", default)))
-    token = LinkToken(world.ids.token("link"), now, now + lives, fields, item.item_id if item else None)
+    updates = item.item_id if item else None
+    token = LinkToken(world.ids.token("link"), now, now + lives, fields, updates, team=call.team)
     world.link_tokens[token.link_token] = token
     answer = {"link_token": token.link_token, "expiration": iso(token.expires)}
     if hosted is not None:

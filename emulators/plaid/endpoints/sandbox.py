@@ -30,6 +30,7 @@ def create_public_token(call: Call) -> Json:
         webhook=options.get("webhook"),
         days=_days(call),
         user_id=fields.get("user_id"),
+        team=call.team,
     )
     if wanted := options.get("statements"):
         item.statement_periods = [[wanted["start_date"], wanted["end_date"]]]

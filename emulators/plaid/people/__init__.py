@@ -9,7 +9,7 @@ from datetime import date
 
 from emulators.plaid.bank import Portfolio
 from emulators.plaid.errors import CATALOGUE, PlaidError
-from emulators.plaid.people import custom, defaults, dynamic, generated, good
+from emulators.plaid.people import abroad, custom, defaults, dynamic, generated, good
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ def _opener(username: str, password: str) -> Callable[[Login], Portfolio]:
         return lambda login: generated.open_bank(login.password, login.item_id, login.today)
     if username in _DYNAMIC_USERS and password:
         return lambda login: dynamic.open_bank(login.username, login.item_id, login.today)
+    if username in abroad.USERS and password:
+        return lambda login: abroad.open_bank(login.username, login.item_id, login.today, login.days)
     static = username == "user_good" and (password in _GOOD_PASSWORDS or password.startswith("mfa_questions"))
     if static or (username.startswith(("user_credit_", "user_bank_income", "user_limited_purpose")) and password):
         return lambda login: good.open_bank(login.item_id, login.today, login.days)

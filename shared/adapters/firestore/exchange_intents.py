@@ -19,6 +19,7 @@ from shared.domain.errors import Conflict, Unavailable
 from shared.domain.exchange import Intent
 from shared.domain.item import ItemHolder
 from shared.domain.notification import Notification
+from shared.domain.region import Region
 from shared.log import log
 from shared.ports import Version
 from shared.ports.compare_and_set import retry_on_conflict
@@ -128,4 +129,5 @@ def _intent(fields: dict[str, Any]) -> Intent:
     known: dict[str, Any] = {name: fields.get(name) for name in Intent.__dataclass_fields__}
     if known["access_token"] is not None:
         known["access_token"] = SealedToken.model_validate(known["access_token"])
+    known["region"] = Region(known["region"] or Region.US)
     return Intent(**known)

@@ -16,6 +16,7 @@ from shared.adapters.firestore.webhook_inbox import INBOX
 from shared.domain.connection import ItemStatus
 from shared.domain.health import OVERDUE_AFTER, STALE_AFTER, Health, UnhealthyConnection
 from shared.domain.progress import SyncStatus
+from shared.domain.region import Region
 from shared.ports import OVERDUE_SWEEPS
 
 if TYPE_CHECKING:
@@ -27,10 +28,17 @@ WORKING = (ItemStatus.GOOD, ItemStatus.PENDING_EXPIRATION, ItemStatus.PENDING_DI
 
 @translates_outages
 class FirestoreHealth:
-    """The port `HealthFigures`; counts product syncs among the overdue ones if the operator has turned some on."""
+    """The port `HealthFigures`.
 
-    def __init__(self, client: "firestore.Client", *, with_products: bool = False) -> None:
+    Args:
+        client: The client.
+        with_products: Whether to count product syncs among the overdue ones.
+        with_regions: Whether to count the connections of the second key pair.
+    """
+
+    def __init__(self, client: "firestore.Client", *, with_products: bool = False, with_regions: bool = False) -> None:
         self._client = client
+        self._with_regions = with_regions
         self._states = (STATES, PRODUCT_STATES) if with_products else (STATES,)
 
     def count(self, now: datetime) -> Health:
@@ -44,6 +52,7 @@ class FirestoreHealth:
             overdue_webhooks=self._count(INBOX, ("due_at", "<=", due)) + self._count(INBOX, _NOT_SETTLED),
             overdue_removals=self._count(REMOVALS, ("due_at", "<=", due)),
             longest_overdue=self._longest_overdue(now),
+            in_europe=self._count(CONNECTIONS, ("region", "==", Region.EU.value)) if self._with_regions else 0,
         )
 
     def unhealthy(self, *, limit: int) -> list[UnhealthyConnection]:

@@ -16,12 +16,14 @@ from shared.domain import retention
 from shared.domain.connection import SealedToken
 from shared.domain.errors import Conflict
 from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession, digest
+from shared.domain.region import Region
 
 if TYPE_CHECKING:
     from google.cloud import firestore
 
 SESSIONS = "bank_link_sessions"
 RESULTS = "bank_link_results"
+MAX_SESSIONS = 100
 
 
 @translates_outages
@@ -50,6 +52,7 @@ class FirestoreLinks:
             fields.get("usable_until") or fields["expires_at"],
             fields.get("hosted", True),
             fields.get("updates", False),
+            Region(fields.get("region", Region.US)),
         )
 
     def is_updating(self, app_user_id: str, *, now: datetime) -> bool:
@@ -61,6 +64,17 @@ class FirestoreLinks:
             .where(filter=FieldFilter("usable_until", ">", now))
         )
         return any(query.limit(1).stream())
+
+    def regions(self, app_user_id: str, *, now: datetime) -> frozenset[Region]:
+        """The key pairs of a user's unexpired link tokens, in one query; a user has a few of them."""
+        query = (
+            self._client.collection(SESSIONS)
+            .where(filter=FieldFilter("app_user_id", "==", app_user_id))
+            .where(filter=FieldFilter("updates", "in", [True, False]))
+            .where(filter=FieldFilter("usable_until", ">", now))
+        )
+        found = query.select(["region"]).limit(MAX_SESSIONS).stream()
+        return frozenset(Region((session.to_dict() or {}).get("region", Region.US)) for session in found)
 
     def keep(self, result: LinkResult) -> bool:
         """Stores a result of Hosted Link, in one write; False if it is already stored."""

@@ -161,6 +161,7 @@ BACKEND = frozenset(
         ),
         # for operators: health
         _asked("bank_connections", "status"),
+        _asked("bank_connections", "region"),
         _asked("bank_connections", "status", ranged="last_sync", sorted_=False),
         _asked("bank_connections", "status", "last_sync", ranged="created_at", sorted_=False),
         _asked("bank_sync_progress", "status"),

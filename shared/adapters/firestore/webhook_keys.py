@@ -1,4 +1,7 @@
-"""The ids of Plaid's verification keys that webhooks have used: one document, `bank_webhook_keys/seen`. Private."""
+"""The ids of Plaid's verification keys that webhooks have used: one document, `bank_webhook_keys/seen`. Private.
+
+An id without a region is of the first key pair.
+"""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -8,6 +11,7 @@ from google.api_core import exceptions
 from shared.adapters.firestore.errors import translates_outages
 from shared.adapters.firestore.limits import FirestoreLimits
 from shared.domain.errors import Conflict
+from shared.domain.region import Region
 
 if TYPE_CHECKING:
     from google.cloud import firestore
@@ -25,19 +29,20 @@ class FirestoreWebhookKeys:
         self._client = client
         self._limits = FirestoreLimits(client)
 
-    def seen(self) -> frozenset[str]:
-        """Reads the known key ids, in one read."""
+    def seen(self) -> dict[str, Region]:
+        """Reads the known key ids and their key pairs, in one read."""
         found = self._client.document(KEYS).get(retry=None, timeout=READ_TIMEOUT_SECONDS).to_dict() or {}
-        return frozenset(found.get("since", {}))
+        regions = found.get("regions", {})
+        return {key_id: Region(regions.get(key_id, Region.US)) for key_id in found.get("since", {})}
 
     def spend(self, bucket: str, *, per_minute: int, now: datetime) -> int | None:
         """Counts a look-up of an unknown key: one read, and one write if it is allowed."""
         return self._limits.spend(BUCKETS, bucket, per_minute=per_minute, now=now)
 
-    def add(self, key_id: str, *, now: datetime) -> None:
+    def add(self, key_id: str, region: Region, *, now: datetime) -> None:
         """Adds a key id, in one write."""
-        since = {"since": {key_id: now}}
+        added = {"since": {key_id: now}, "regions": {key_id: region.value}}
         try:
-            self._client.document(KEYS).set(since, merge=True, retry=None, timeout=READ_TIMEOUT_SECONDS)
+            self._client.document(KEYS).set(added, merge=True, retry=None, timeout=READ_TIMEOUT_SECONDS)
         except exceptions.Aborted:
             raise Conflict from None

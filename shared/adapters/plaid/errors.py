@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.domain.connection import REVOKED_CODE
 from shared.domain.errors import CursorRejected, ErrorKind, PagingInterrupted, ProviderError
+from shared.domain.region import Region
 from shared.domain.storable import text
 
 
@@ -227,6 +228,13 @@ def unreachable_error(error_code: str, *, retry_after: int | None = None) -> Pro
         error_type="TRANSPORT",
         error_code=error_code,
         retry_after_seconds=retry_after,
+    )
+
+
+def without_keys(region: Region) -> ProviderError:
+    """The error of a call in a region whose keys are not configured (any more)."""
+    return ProviderError(
+        _OURS, kind=ErrorKind.PLAID_ACCOUNT, error_type="BACKEND", error_code=f"NO_KEYS_FOR_{region.name}"
     )
 
 

@@ -39,6 +39,8 @@ def item_facts(item: Mapping[str, Any], *, accounts: object = (), status: object
         consent_expiration_time=_moment(item.get("consent_expiration_time"), "consent_expiration_time", odd),
         accounts=transaction_mapping.accounts(accounts, odd),
         error=from_error_object(error) if isinstance(error, dict) else None,
+        update_type=optional_text(item.get("update_type"), "update_type", odd, limit=SHORT_TEXT),
+        auth_method=optional_text(item.get("auth_method"), "auth_method", odd, limit=SHORT_TEXT),
         last_update=_moment(transactions.get("last_successful_update"), "last_successful_update", odd),
         last_failed_update=_moment(transactions.get("last_failed_update"), "last_failed_update", odd),
         last_webhook=sent_at,

@@ -15,8 +15,9 @@ import plaid
 import urllib3
 
 from shared.adapters.plaid import exact_json
-from shared.adapters.plaid.errors import from_answer, unreachable_error
+from shared.adapters.plaid.errors import from_answer, unreachable_error, without_keys
 from shared.domain.errors import ProviderError
+from shared.domain.region import Region
 from shared.log import log
 from shared.settings import Settings
 
@@ -36,26 +37,31 @@ class PlaidTransport:
     """Sends requests to Plaid; the clients add its endpoints."""
 
     def __init__(self, *, settings: Settings) -> None:
-        configuration = plaid.Configuration(
-            host=settings.plaid_base_url or HOSTS[settings.plaid_env],
-            api_key={
-                "clientId": settings.plaid_client_id,
-                "secret": settings.plaid_secret.get_secret_value(),
-                "plaidVersion": "2020-09-14",
-            },
-        )
-        configuration.retries = _RETRIES
-        self._client = plaid.ApiClient(configuration)
+        host = settings.plaid_base_url or HOSTS[settings.plaid_env]
+        self._clients = {
+            region: _client(host, client_id=client_id, secret=secret.get_secret_value())
+            for region, (client_id, secret) in settings.plaid_keys.items()
+        }
 
-    def _call(self, path: str, body: dict[str, Any], *, read_seconds: float = READ_SECONDS) -> dict[str, Any]:
-        return _CompleteAnswer(parse_object(self._send(path, body, read_seconds=read_seconds)))
+    def _call(
+        self, path: str, body: dict[str, Any], *, region: Region, read_seconds: float = READ_SECONDS
+    ) -> dict[str, Any]:
+        return _CompleteAnswer(parse_object(self._send(path, body, region=region, read_seconds=read_seconds)))
 
-    def _send(self, path: str, body: dict[str, Any], *, read_seconds: float) -> bytes:
+    def _send(self, path: str, body: dict[str, Any], *, region: Region, read_seconds: float) -> bytes:
+        """Sends a request with the keys of a region, never with those of another one.
+
+        Raises:
+            ProviderError: Plaid refused or did not respond, or the region has no keys (any more).
+        """
+        client = self._clients.get(region)
+        if client is None:
+            raise without_keys(region)
         started = time.monotonic()
         failed: ProviderError | None = None
         raw = b""
         try:
-            response = self._client.call_api(
+            response = client.call_api(
                 path,
                 "POST",
                 header_params=dict(_HEADERS),
@@ -75,6 +81,7 @@ class PlaidTransport:
         log.info(
             "plaid.called",
             endpoint=path.strip("/").replace("/", "_"),
+            region=region,
             seconds=round(time.monotonic() - started, 3),
             outcome="ok" if failed is None else failed.error_type,
             error_code=failed and failed.error_code,
@@ -83,6 +90,14 @@ class PlaidTransport:
         if failed is not None:
             raise failed
         return raw
+
+
+def _client(host: str, *, client_id: str, secret: str) -> plaid.ApiClient:
+    configuration = plaid.Configuration(
+        host=host, api_key={"clientId": client_id, "secret": secret, "plaidVersion": "2020-09-14"}
+    )
+    configuration.retries = _RETRIES
+    return plaid.ApiClient(configuration)
 
 
 @contextmanager

@@ -151,16 +151,17 @@ def optional_category(given: Any, odd: Oddities) -> Category | None:
         odd["category"] += 1
         return None
     get = given.get
-    primary, detailed, level = get("primary"), get("detailed"), get("confidence_level")
+    primary, detailed, level, version = get("primary"), get("detailed"), get("confidence_level"), get("version")
     if not primary:
         return None
-    if type(primary) is str and type(detailed) is str and type(level) in TEXT_KINDS:
-        return {"primary": primary, "detailed": detailed or primary, "confidence_level": level}
-    held = [storable.text(value, limit=SHORT_TEXT) for value in (primary, detailed, level)]
+    texts = type(level) in TEXT_KINDS and type(version) in TEXT_KINDS
+    if texts and type(primary) is str and type(detailed) is str:
+        return {"primary": primary, "detailed": detailed or primary, "confidence_level": level, "version": version}
+    held = [storable.text(value, limit=SHORT_TEXT) for value in (primary, detailed, level, version)]
     odd["category"] += 1
     if not held[0]:
         return None
-    return {"primary": held[0], "detailed": held[1] or held[0], "confidence_level": held[2]}
+    return {"primary": held[0], "detailed": held[1] or held[0], "confidence_level": held[2], "version": held[3]}
 
 
 def ordinary_list(given: Any) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from tink import aead, secret_key_access
 
 from shared.adapters.vault.keys import Keys, LocalKeys, new_keyset, vault_error
 from shared.domain.connection import SealedToken
-from shared.domain.secret import Secret
+from shared.domain.plaid_token import PlaidToken
 from shared.settings import Settings
 
 _FORMAT = 2
@@ -37,11 +37,13 @@ class EnvelopeVault:
         aead.register()
         self._keys = keys
 
-    def seal(self, token: Secret, *, app_user_id: str, connection_id: str, generation: int = 1) -> SealedToken:
+    def seal(self, token: PlaidToken, *, app_user_id: str, connection_id: str, generation: int = 1) -> SealedToken:
         """Seals a token, in one call to the key service."""
         return self.sealer(app_user_id=app_user_id, connection_id=connection_id, generation=generation)(token)
 
-    def sealer(self, *, app_user_id: str, connection_id: str, generation: int = 1) -> Callable[[Secret], SealedToken]:
+    def sealer(
+        self, *, app_user_id: str, connection_id: str, generation: int = 1
+    ) -> Callable[[PlaidToken], SealedToken]:
         """Prepares a seal, in one call to the key service; the returned function seals one token without a call."""
         context = _context(app_user_id, connection_id, generation)
         handle = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
@@ -49,15 +51,15 @@ class EnvelopeVault:
         wrapped, key_id = self._keys.wrap(data_key, context)
         header = _HEADER.pack(_FORMAT, generation, _digest(app_user_id, connection_id), len(wrapped))
 
-        def seal(token: Secret) -> SealedToken:
+        def seal(token: PlaidToken) -> SealedToken:
             sealed = handle.primitive(aead.Aead).encrypt(token.reveal().encode(), context)
             whole = header + wrapped + sealed
             text = base64.b64encode(whole + _checksum(whole)).decode()
-            return SealedToken(ciphertext=text, key_id=key_id, generation=generation)
+            return SealedToken(ciphertext=text, key_id=key_id, generation=generation, region=token.region)
 
         return seal
 
-    def open(self, sealed: SealedToken, *, app_user_id: str, connection_id: str) -> Secret:
+    def open(self, sealed: SealedToken, *, app_user_id: str, connection_id: str) -> PlaidToken:
         """Opens a token, in one call to the key service; none if it was not sealed for this connection.
 
         Raises:
@@ -68,7 +70,7 @@ class EnvelopeVault:
         data_key = self._keys.unwrap(wrapped, context, key_id=sealed.key_id)
         try:
             handle = tink.proto_keyset_format.parse(data_key, secret_key_access.TOKEN)
-            return Secret(handle.primitive(aead.Aead).decrypt(body, context).decode())
+            return PlaidToken(handle.primitive(aead.Aead).decrypt(body, context).decode(), sealed.region)
         except (tink.TinkError, ValueError):
             raise vault_error("SEAL_BROKEN", connection_id=connection_id, key_id=sealed.key_id) from None
 

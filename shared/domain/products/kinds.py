@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from shared.domain.account import Account
+from shared.domain.market import has_product, markets_of
 
 
 class ProductKind(StrEnum):
@@ -39,8 +40,17 @@ PLAID_PRODUCT: Mapping[ProductKind, str] = {
 Source: https://plaid.com/docs/link/data-transparency-messaging-migration-guide/
 """
 
+_MARKET_PRODUCT = {**PLAID_PRODUCT, ProductKind.RECURRING: "recurring_transactions"}
+
 COLLECTION: Mapping[ProductKind, str] = {kind: f"bank_{kind}" for kind in ProductKind}
 """The collection below a connection that holds the rows of a kind."""
+
+
+def is_offered(kind: ProductKind, country_codes: Iterable[str]) -> bool:
+    """Whether Plaid offers a kind of data in some country of a bank; true if the bank's countries are unknown."""
+    markets = markets_of(country_codes)
+    return not markets or any(has_product(market, _MARKET_PRODUCT[kind]) for market in markets)
+
 
 _INVESTMENT_TYPES = ("investment", "brokerage")
 _LOANS = ("student", "mortgage")

@@ -28,6 +28,7 @@ class ProductState(RunState):
         kind: The product.
         outcome: The status that clients see.
         account_ids: The accounts that fit the product. Without one, Plaid is never asked.
+        is_offered: Whether Plaid offers the product in the bank's country. If not, Plaid is never asked.
         revoked_accounts: Accounts whose rows must not be stored, whatever Plaid still sends for them.
         as_of, changed_at: As in ProductProgress.
         rows, digest, hollow, full_pass_at: As in ReadProduct.
@@ -40,6 +41,7 @@ class ProductState(RunState):
     kind: ProductKind
     outcome: ProductStatus = ProductStatus.SYNCING
     account_ids: tuple[str, ...] = ()
+    is_offered: bool = True
     revoked_accounts: tuple[str, ...] = ()
     as_of: datetime | None = None
     changed_at: datetime | None = None
@@ -96,6 +98,7 @@ class ProductState(RunState):
         revoked: Collection[str],
         source: str | None,
         now: datetime,
+        is_offered: bool = True,
         waits: bool = False,
         trace: str | None = None,
     ) -> Self:
@@ -108,11 +111,13 @@ class ProductState(RunState):
             revoked: Accounts whose rows must not be stored.
             source: The institution.
             now: The present.
+            is_offered: Whether Plaid offers the product in the bank's country.
             waits: Whether the product must not be read yet, because Plaid derives it from the complete history.
             trace: Of the run that plans.
         """
         plan: Changes = {
             "account_ids": tuple(sorted(account_ids)),
+            "is_offered": is_offered,
             "revoked_accounts": tuple(sorted(revoked)),
             "source": source,
             "outcome": self.outcome if self.outcome in _HAS_ROWS else ProductStatus.SYNCING,

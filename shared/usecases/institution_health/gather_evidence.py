@@ -1,5 +1,6 @@
 """Gathers what is known about the health of one institution."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,7 +18,7 @@ from shared.domain.institution_health.evidence import (
 from shared.domain.institution_health.login_storm import STORM_WINDOW
 from shared.domain.institution_health.record import HealthRecord
 from shared.log import log
-from shared.ports import BankContacts, Contact, Plaid
+from shared.ports import BankContacts, Contact
 
 STATUS_KEPT = timedelta(minutes=4)  # less than the time between two judgements
 STATUS_KEPT_IN_OUTAGE = timedelta(minutes=14)  # probes say more then, and each call counts
@@ -26,10 +27,15 @@ MOST_LOGINS = 50  # more would change no verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceGatherer:
-    """Gathers evidence: two queries and a count, whose reads are bounded, and at most one call of Plaid."""
+    """Gathers evidence: two queries and a count, whose reads are bounded, and normally at most one call of Plaid.
+
+    Attributes:
+        contacts: The contacts with banks.
+        ask_status: Asks Plaid for its status of an institution.
+    """
 
     contacts: BankContacts
-    plaid: Plaid
+    ask_status: Callable[[str], PlaidStatus | None]
 
     def status(self, record: HealthRecord, *, now: datetime) -> PlaidStatus | None:
         """Plaid's own status of the institution; the known one, if Plaid was asked a moment ago or does not answer."""
@@ -38,7 +44,7 @@ class EvidenceGatherer:
         if record.plaid is not None and now - record.plaid.at < kept:
             return record.plaid
         try:
-            return self.plaid.institution_status(record.institution_id)
+            return self.ask_status(record.institution_id)
         except BankError as error:
             log.info("institution.status_unknown", institution_id=record.institution_id, error_code=error.code)
             return record.plaid

@@ -1,5 +1,6 @@
 """The scheduler's part: finds the institutions that must be judged, and enqueues their judgement."""
 
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,10 +8,10 @@ from functools import partial
 
 from shared.domain.errors import BankError, Conflict
 from shared.domain.institution_health.detector import plaid_says
-from shared.domain.institution_health.evidence import Evidence, HealthState
+from shared.domain.institution_health.evidence import Evidence, HealthState, PlaidStatus
 from shared.domain.institution_health.record import Watchlist
 from shared.log import log
-from shared.ports import BankContacts, Clock, Executors, HealthRecords, Plaid, TaskFunction, Tasks, Version
+from shared.ports import BankContacts, Clock, Executors, HealthRecords, TaskFunction, Tasks, Version
 from shared.usecases.enqueue import task_name
 
 LOOK_BACK = timedelta(minutes=35)  # a failure is seen by two scheduler runs, in case one is lost
@@ -21,11 +22,14 @@ AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchInstitutions:
-    """Watches all institutions: one read, and one query that finds failing connections only."""
+    """Watches all institutions: one read, and one query that finds failing connections only.
+
+    With two pairs of Plaid's keys, it also reads the cached entry of each institution that it polls.
+    """
 
     records: HealthRecords
     contacts: BankContacts
-    plaid: Plaid
+    ask_status: Callable[[str], PlaidStatus | None]
     tasks: Tasks
     clock: Clock
     executors: Executors
@@ -72,7 +76,7 @@ class WatchInstitutions:
 
     def _has_trouble(self, institution_id: str, *, now: datetime) -> bool:
         try:
-            status = self.plaid.institution_status(institution_id)
+            status = self.ask_status(institution_id)
         except BankError:
             return False
         evidence = Evidence(institution_id, max(now, status.at) if status else now, connections=0, plaid=status)

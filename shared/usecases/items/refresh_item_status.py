@@ -11,8 +11,8 @@ from shared.domain.bank_contact import is_banks_fault
 from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.credentials import may_be_our_keys, unless_our_keys
 from shared.domain.errors import ErrorClass, ProviderError, ServiceError
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.progress import ErrorSummary, SyncStatus
-from shared.domain.secret import Secret
 from shared.domain.status import StatusEvent
 from shared.domain.sync_state import SyncState
 from shared.domain.webhook import Webhook
@@ -28,6 +28,7 @@ from shared.usecases.items.status_decisions import (
     from_update_mode,
     from_webhook,
     missed_webhook,
+    with_metadata,
 )
 from shared.usecases.linking.follow_institution import institution_change, report_change
 from shared.usecases.mark_duplicates import settle_after_commit
@@ -126,7 +127,7 @@ class ItemStatusRefresh:
             facts = self._read_item(connection)
             if facts is None:
                 return StatusDecision()
-            decision = self._confirmed(connection, decide(connection, facts))
+            decision = with_metadata(self._confirmed(connection, decide(connection, facts)), facts)
             # An update that failed because of the user's login says nothing about the bank.
             banks = facts.error is None or is_banks_fault(facts.error)
             updates = (facts.last_update, facts.last_failed_update) if banks else (None, None)
@@ -237,7 +238,7 @@ class ItemStatusRefresh:
     def _tokens(self) -> AccessTokens:
         return AccessTokens(credentials=self.credentials, vault=self.vault)
 
-    def _ask_for_data(self, token: Secret) -> None:
+    def _ask_for_data(self, token: PlaidToken) -> None:
         self.plaid.accounts(token)
         self.plaid.check_transactions(token)
 

@@ -63,6 +63,11 @@ def from_error(facts: ItemFacts) -> StatusDecision | None:
     return StatusDecision(event=event, error=facts.error) if event is not None else None
 
 
+def with_metadata(decision: StatusDecision, facts: ItemFacts) -> StatusDecision:
+    """The decision, with what apps show about the item; with each change of the status, or once a day."""
+    return replace(decision, learnt=facts.metadata() | decision.learnt)
+
+
 def from_update_mode(facts: ItemFacts) -> StatusDecision:
     """The decision after update mode succeeded. The sync that follows reads added and removed accounts."""
     if facts.error is not None:

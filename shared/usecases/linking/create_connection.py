@@ -12,7 +12,7 @@ from shared.domain.errors import AlreadyExists, Conflict, ProviderError
 from shared.domain.history_move import HistoryMove
 from shared.domain.item import ItemHeld
 from shared.domain.overlap import LinkedAccount, relinked
-from shared.domain.secret import Secret
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.sync_state import SyncState
 from shared.log import log
 from shared.ports import Clock, Connections, Institutions, ItemFacts
@@ -40,7 +40,7 @@ class CreateConnection:
     def create(
         self,
         claimed: ClaimedIntent,
-        token: Secret,
+        token: PlaidToken,
         facts: ItemFacts,
         siblings: Siblings | None,
         *,
@@ -89,7 +89,7 @@ class CreateConnection:
         return Siblings.read(app_user_id, institution_id, connections=self.connections)
 
     def _refuse_wrong_replacement(
-        self, claimed: ClaimedIntent, token: Secret, facts: ItemFacts, siblings: Siblings, replaces: str | None
+        self, claimed: ClaimedIntent, token: PlaidToken, facts: ItemFacts, siblings: Siblings, replaces: str | None
     ) -> None:
         """If the connection was removed since the call began, there is nothing left to replace."""
         if replaces is None or replaces not in siblings.owned.holdings:
@@ -100,7 +100,7 @@ class CreateConnection:
             raise not_replaceable()
 
     def _refuse_duplicate(
-        self, claimed: ClaimedIntent, token: Secret, facts: ItemFacts, siblings: Siblings, replaces: str | None
+        self, claimed: ClaimedIntent, token: PlaidToken, facts: ItemFacts, siblings: Siblings, replaces: str | None
     ) -> None:
         try:
             siblings.refuse_overlap(tuple(map(LinkedAccount.of, facts.accounts)), replaces=replaces)
@@ -115,6 +115,7 @@ class CreateConnection:
         self, claimed: ClaimedIntent, facts: ItemFacts, siblings: Siblings, replaces: str | None
     ) -> dict[str, Any]:
         intent, now = claimed.intent, self.clock.now()
+        assert intent.access_token is not None  # noqa: S101 (for the type checker: the caller stored it)
         move = _move(claimed, facts, siblings, replaces=replaces, now=now)
         source = move.from_connection_id if move is not None else None
         connection = BankConnection(
@@ -123,14 +124,16 @@ class CreateConnection:
             institution_id=facts.institution_id,
             institution_name=facts.institution_name or self._known_name(facts.institution_id),
             item_id=facts.item_id,
+            region=intent.access_token.region,
             account_ids=tuple(a["account_id"] for a in facts.accounts),
             consent_expiration_time=facts.consent_expiration_time,
+            update_type=facts.update_type,
+            auth_method=facts.auth_method,
             replaces=source,
             created_at=now,
             updated_at=now,
         )
         answer = connection.answer()
-        assert intent.access_token is not None  # noqa: S101 (for the type checker: the caller stored it)
         owned = siblings.owned.with_connection(connection, facts.accounts)
         accounts = owned.accounts_of(connection.connection_id)
         self.connections.create(
@@ -170,7 +173,7 @@ class CreateConnection:
         known = self.institutions.find(institution_id) if institution_id else None
         return known.name if known else None
 
-    def remove_item(self, claimed: ClaimedIntent, token: Secret) -> None:
+    def remove_item(self, claimed: ClaimedIntent, token: PlaidToken) -> None:
         """Removes a new item that must not be connected; if that fails, its token stays in the intent for the sweep."""
         try:
             self.ownership.remove(token, claimed.holder())

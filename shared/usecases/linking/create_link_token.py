@@ -1,6 +1,6 @@
 """Creates link tokens: for a new bank, or in update mode for an existing connection."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,24 +9,26 @@ from shared.domain.credentials import may_be_our_keys, unless_our_keys
 from shared.domain.errors import BankError, ErrorClass, ErrorKind, FailedPrecondition, InvalidArgument, ProviderError
 from shared.domain.hosted_link import LinkSession
 from shared.domain.link import (
-    ACCOUNT_SELECTION_COUNTRIES,
-    CONSENT_COUNTRIES,
     TRANSACTIONS,
-    LinkProducts,
-    check_countries,
-    check_language,
-    check_products,
-    check_return,
     remedy,
     usable_countries,
     usable_language,
 )
+from shared.domain.market import (
+    COUNTRIES_OF,
+    Market,
+    check_market_has,
+    has_product,
+    market_of,
+    within_one_market,
+)
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.products.kinds import PLAID_PRODUCT, ProductKind
-from shared.domain.secret import Secret
 from shared.ports import (
     Clock,
     Connections,
     Credentials,
+    Institutions,
     LinkRequest,
     Links,
     LinkToken,
@@ -37,58 +39,10 @@ from shared.ports import (
 )
 from shared.usecases.connection_access import owned
 from shared.usecases.linking.connection_cap import ConnectionCap
+from shared.usecases.linking.link_options import LinkDefaults, LinkOptions
 from shared.usecases.tokens.call_with_token import AccessTokens
 
 LINK_TOKEN_LIVES = timedelta(hours=4)  # if Plaid names no expiration: https://plaid.com/docs/api/link/#linktokencreate
-
-
-@dataclass(frozen=True, slots=True)
-class LinkOptions:
-    """The options that the app chose; None means the user's own setting, else the default."""
-
-    connection_id: str | None = None
-    account_selection: bool = False
-    redirect_uri: str | None = None
-    android_package_name: str | None = None
-    language: str | None = None
-    country_codes: tuple[str, ...] | None = None
-    products: tuple[str, ...] | None = None
-
-    @property
-    def chooses(self) -> bool:
-        """Whether the app chose any option that Plaid could refuse."""
-        chosen = (self.redirect_uri, self.android_package_name, self.language, self.country_codes, self.products)
-        return self.account_selection or any(chosen)
-
-    def check(self, *, plain_http: bool, allowed_products: Collection[str]) -> None:
-        """Raises InvalidArgument for options that the operator does not allow, or that Plaid would refuse."""
-        if self.language is not None:
-            check_language(self.language)
-        if self.country_codes is not None:
-            check_countries(self.country_codes)
-        if self.products is not None:
-            check_products(self.products, updating=self.connection_id is not None, allowed=allowed_products)
-        check_return(self.redirect_uri, self.android_package_name, plain_http=plain_http)
-
-
-@dataclass(frozen=True, slots=True)
-class LinkDefaults:
-    """The operator's settings.
-
-    `plain_http`: redirect URIs may use http, as in the Sandbox. `hosted`: Plaid shows Link on its own page.
-    `allowed_products`: the products that an app may request, since Plaid can bill each of them; products that the
-    backend itself needs are always allowed. `synced`: the kinds of data that the backend reads besides transactions.
-    """
-
-    language: str
-    country_codes: tuple[str, ...]
-    products: LinkProducts
-    webhook_url: str | None
-    plain_http: bool = False
-    hosted: bool = False
-    completion_redirect_uri: str | None = None
-    allowed_products: frozenset[str] = frozenset()
-    synced: tuple[ProductKind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +54,7 @@ class CreateLinkToken:
     vault: Vault
     connections: Connections
     credentials: Credentials
+    institutions: Institutions
     product_consents: ProductConsents
     profiles: Profiles
     links: Links
@@ -131,7 +86,8 @@ class CreateLinkToken:
         now = self.clock.now()
         updates = options.connection_id is not None
         hosted = made.hosted_link_url is not None and not updates
-        session = LinkSession(app_user_id, _moment(made.expiration) or now + LINK_TOKEN_LIVES, hosted, updates)
+        usable_until = _moment(made.expiration) or now + LINK_TOKEN_LIVES
+        session = LinkSession(app_user_id, usable_until, hosted, updates, request.region)
         self.links.remember(made.link_token, session, now=now)
         return made
 
@@ -141,12 +97,15 @@ class CreateLinkToken:
         if options.connection_id is None:
             self.cap.refuse_new_bank(app_user_id)
         profile = self.profiles.find(app_user_id)
-        country_codes = _unique(options.country_codes) or usable_countries(profile.country_codes)
+        countries = _unique(options.country_codes) or within_one_market(
+            usable_countries(profile.country_codes) or defaults.country_codes
+        )
         request = LinkRequest(
             app_user_id=app_user_id,
             # Users write their settings themselves: a language or country that Link does not support counts as not set.
             language=options.language or usable_language(profile.language) or defaults.language,
-            country_codes=country_codes or defaults.country_codes,
+            country_codes=countries,
+            region=defaults.key_pairs.of_link(countries),
             redirect_uri=options.redirect_uri,
             android_package_name=options.android_package_name,
             hosted=defaults.hosted,
@@ -159,16 +118,35 @@ class CreateLinkToken:
     def _for_update(self, request: LinkRequest, options: LinkOptions, connection: BankConnection) -> LinkRequest:
         """Combines the app's options with those that the connection's problem and its products require.
 
-        In update mode Plaid ignores the webhook, and accepts products only as additional consent.
+        The countries are those of the bank, wherever its user lives now. In update mode Plaid ignores the webhook, and
+        accepts products only as additional consent.
         """
         if connection.status is ItemStatus.ERROR:
             raise _relink(connection.connection_id)
-        needed = remedy(connection)
-        lacking = self._lacking_consent(connection.connection_id)
+        countries = self._countries_of(connection, wished=request.country_codes)
+        request = replace(request, country_codes=countries, region=connection.region)
+        market, needed = _market(request), remedy(connection)
+        check_market_has(options.products or (), market)
+        lacking = (one for one in self._lacking_consent(connection.connection_id) if has_product(market, one))
         return replace(
             request,
-            account_selection=_account_selection(request, options, connection, needed=needed.account_selection),
+            account_selection=_account_selection(market, options, connection, needed=needed.account_selection),
             consent_products=_unique((*(options.products or ()), *needed.consent_products, *lacking)),
+        )
+
+    def _countries_of(self, connection: BankConnection, *, wished: tuple[str, ...]) -> tuple[str, ...]:
+        """The countries of the connection's bank; of a bank in several markets, those where the user is.
+
+        While the cache does not know the bank, the wished ones count, if the connection's key pair may serve them.
+        """
+        bank = self.institutions.find(connection.institution_id) if connection.institution_id is not None else None
+        known = bank.country_codes if bank is not None else ()
+        pairs, enabled = self.defaults.key_pairs, self.defaults.country_codes
+        return (
+            within_one_market(known, preferred=market_of(wished))
+            or pairs.countries(connection.region, wished=wished)
+            or within_one_market(pairs.countries(connection.region, wished=enabled))
+            or within_one_market(pairs.countries(connection.region))
         )
 
     def _lacking_consent(self, connection_id: str) -> tuple[str, ...]:
@@ -183,7 +161,7 @@ class CreateLinkToken:
         if connection_id is None:
             return self.plaid.create_link_token(request)
 
-        def update(token: Secret) -> LinkToken:
+        def update(token: PlaidToken) -> LinkToken:
             return self.plaid.create_link_token(replace(request, access_token=token))
 
         made = AccessTokens(credentials=self.credentials, vault=self.vault).call(connection_id, update)
@@ -201,15 +179,17 @@ def _moment(text: str) -> datetime | None:
 
 
 def _for_new_bank(request: LinkRequest, options: LinkOptions, defaults: LinkDefaults) -> LinkRequest:
-    """Link asks for consent to what the backend syncs and no list of products has, where it asks by product.
+    """Link asks for consent to what the backend syncs and no list of products has, in the US and Canada.
 
-    Transactions are always synced, in every country.
+    Transactions are always synced, in every country. Source for the countries:
+    https://plaid.com/docs/link/data-transparency-messaging-migration-guide/
     """
-    products = defaults.products
+    products, market = defaults.products, _market(request)
     if options.products:
+        check_market_has(options.products, market)
         products = products.requiring(_unique(options.products))
-    by_product = CONSENT_COUNTRIES.intersection(request.country_codes)
-    products = products.with_consent((TRANSACTIONS, *(_products_of(defaults.synced) if by_product else ())))
+    synced = _products_of(defaults.synced) if market is Market.NORTH_AMERICA else ()
+    products = products.within(market).with_consent((TRANSACTIONS, *synced))
     return replace(
         request,
         products=products.required,
@@ -220,16 +200,27 @@ def _for_new_bank(request: LinkRequest, options: LinkOptions, defaults: LinkDefa
     )
 
 
-def _account_selection(request: LinkRequest, options: LinkOptions, connection: BankConnection, *, needed: bool) -> bool:
+def _market(request: LinkRequest) -> Market:
+    market = market_of(request.country_codes)
+    assert market is not None  # noqa: S101 (for the type checker: every request has a country of Link)
+    return market
+
+
+def _account_selection(market: Market, options: LinkOptions, connection: BankConnection, *, needed: bool) -> bool:
     """Whether Link offers the selection of accounts. In other countries users select them at their bank.
 
+    Source: https://plaid.com/docs/link/update-mode/
+
     Raises:
-        InvalidArgument: The app requests it where Plaid does not offer it, and no problem requires it.
+        InvalidArgument: The app requests it where Plaid does not offer it, and no problem requires it: for such a bank,
+            or together with such countries.
     """
-    can_select = bool(ACCOUNT_SELECTION_COUNTRIES.intersection(request.country_codes))
-    if options.account_selection and not can_select and not needed:
+    can_select = market is Market.NORTH_AMERICA
+    named = market_of(options.country_codes or ())
+    if options.account_selection and not needed and {market, named or market} != {Market.NORTH_AMERICA}:
         raise InvalidArgument(
-            f"account_selection: works in {', '.join(sorted(ACCOUNT_SELECTION_COUNTRIES))} only; link the bank again",
+            f"account_selection: works for banks in {', '.join(sorted(COUNTRIES_OF[Market.NORTH_AMERICA]))} only; "
+            "link the bank again",
             code="invalid_input",
             connection_id=connection.connection_id,
         )

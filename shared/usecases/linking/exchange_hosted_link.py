@@ -40,7 +40,8 @@ class ExchangeHostedLink:
             token = self.vault.open(
                 result.public_token, app_user_id=result.app_user_id, connection_id=result.sealed_for
             )
-            done = self.exchange(LinkedItem(public_token=token.reveal()), app_user_id=result.app_user_id)
+            linked = LinkedItem(public_token=token.reveal(), region=token.region)
+            done = self.exchange(linked, app_user_id=result.app_user_id)
         except AlreadyExists as error:
             outcome, connection_id = LinkOutcome.DUPLICATE, error.connection_id
         except ResourceExhausted:

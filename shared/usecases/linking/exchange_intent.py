@@ -15,6 +15,7 @@ from shared.domain.connection import SealedToken
 from shared.domain.errors import BankError, Conflict, InvalidArgument, Unavailable
 from shared.domain.exchange import Intent
 from shared.domain.item import ItemHolder
+from shared.domain.region import Region
 from shared.log import log
 from shared.ports import Clock, Intents, Version
 
@@ -44,7 +45,7 @@ class ClaimIntent:
     clock: Clock
     sleep: Callable[[float], None]
 
-    def __call__(self, public_token: str, *, app_user_id: str) -> "ClaimedIntent":
+    def __call__(self, public_token: str, *, app_user_id: str, region: Region) -> "ClaimedIntent":
         """Claims the intent of a public token: it is either owned by this call, or answered already.
 
         Raises:
@@ -56,6 +57,7 @@ class ClaimIntent:
             app_user_id=app_user_id,
             connection_id=uuid.uuid4().hex,
             attempt=uuid.uuid4().hex,
+            region=region,
             now=self.clock.now(),
         )
         intent, version, new = self.intents.begin(fresh)
@@ -68,7 +70,7 @@ class ClaimIntent:
             if intent.answer is not None:
                 return claimed
             if intent.is_free(self.clock.now()):
-                claimed.write(intent.taken_over(attempt=fresh.attempt, now=self.clock.now()))
+                claimed.write(intent.taken_over(attempt=fresh.attempt, region=region, now=self.clock.now()))
                 return claimed
             if wait is None:
                 break

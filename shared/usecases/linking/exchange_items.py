@@ -88,6 +88,7 @@ class ExchangeItems:
         count: Callable[[], None],
     ) -> Exchanged:
         count()
-        self.check_link_token(linked.link_token, linked.public_token, app_user_id=app_user_id)
-        allowed = replace(linked, allow_duplicate=linked.allow_duplicate and self.allow_duplicates)
+        region = self.check_link_token(linked.link_token, linked.public_token, app_user_id=app_user_id)
+        allow_duplicate = linked.allow_duplicate and self.allow_duplicates
+        allowed = replace(linked, allow_duplicate=allow_duplicate, region=region)
         return self.exchange(allowed, app_user_id=app_user_id, refused=refused)

@@ -16,10 +16,12 @@ from shared.domain.errors import AlreadyExists, ErrorKind, NotStorable, Permissi
 from shared.domain.exchange import ANSWER_KEPT
 from shared.domain.item import ItemHeld
 from shared.domain.overlap import LinkedAccount
-from shared.domain.secret import Secret
+from shared.domain.plaid_token import PlaidToken
+from shared.domain.region import Region
 from shared.log import log
 from shared.ports import Clock, Connections, ItemFacts, Plaid, Vault
 from shared.usecases.item_ownership import ItemOwnership
+from shared.usecases.linking.choose_region import ChooseRegion
 from shared.usecases.linking.connection_cap import ConnectionCap, too_many_connections
 from shared.usecases.linking.create_connection import CreateConnection
 from shared.usecases.linking.exchange_intent import ClaimedIntent, ClaimIntent, unknown_token
@@ -47,6 +49,7 @@ class LinkedItem:
     allow_duplicate: bool = False
     replaces: str | None = None
     link_token: str | None = field(default=None, repr=False)
+    region: Region | None = None  # the key pair of the session, if its link token is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Exchanged:
 class ExchangePublicToken:
     """Exchanges public tokens."""
 
+    choose_region: ChooseRegion
     plaid: Plaid
     vault: Vault
     connections: Connections
@@ -85,7 +89,8 @@ class ExchangePublicToken:
             AlreadyExists: The same accounts are connected already; nothing was added.
             ResourceExhausted: The user has as many connections as allowed; nothing was added.
             InvalidArgument: Plaid does not know the token (any more), or the token or its item belongs to another user,
-                or the connection to be replaced has none of the accounts.
+                or the connection to be replaced has none of the accounts, or the key pair is unknown without a link
+                token.
             NotFound: The connection to be replaced does not exist, or is not the user's.
             FailedPrecondition: The item belongs to a connection that cannot be repaired.
             PermissionDenied: This user may not create connections, and has none to this item.
@@ -94,7 +99,8 @@ class ExchangePublicToken:
         """
         if not PUBLIC_TOKEN.fullmatch(linked.public_token):
             raise unknown_token()
-        claimed = self.claim_intent(linked.public_token, app_user_id=app_user_id)
+        region = linked.region or self.choose_region(linked.public_token, app_user_id=app_user_id)
+        claimed = self.claim_intent(linked.public_token, app_user_id=app_user_id, region=region)
         if claimed.intent.answer is not None:
             return self._answered_before(claimed)
         try:
@@ -178,7 +184,7 @@ class ExchangePublicToken:
         except NotStorable:
             return None
 
-    def _exchanged(self, claimed: ClaimedIntent, linked: LinkedItem) -> Secret:
+    def _exchanged(self, claimed: ClaimedIntent, linked: LinkedItem) -> PlaidToken:
         """Exchanges the token at Plaid. A token can only be lost here: between Plaid's answer and the first store."""
         try:
             # Prepared before the exchange, so that no outside call comes between the exchange and the store.
@@ -187,7 +193,7 @@ class ExchangePublicToken:
             claimed.drop()
             raise
         try:
-            item = self.plaid.exchange(linked.public_token)
+            item = self.plaid.exchange(PlaidToken(linked.public_token, claimed.intent.region))
         except ProviderError as error:
             if error.kind is ErrorKind.PUBLIC_TOKEN_INVALID:
                 claimed.used_up()
@@ -203,14 +209,14 @@ class ExchangePublicToken:
         self.store_new_token(item, claimed=claimed, seal=seal)
         return item.access_token
 
-    def _opened(self, claimed: ClaimedIntent) -> Secret:
+    def _opened(self, claimed: ClaimedIntent) -> PlaidToken:
         sealed = claimed.intent.access_token
         assert sealed is not None  # noqa: S101 (for the type checker: callers checked it)
         return self.vault.open(
             sealed, app_user_id=claimed.intent.app_user_id, connection_id=claimed.intent.connection_id
         )
 
-    def _facts(self, token: Secret, claimed: ClaimedIntent, *, resumed: bool, needs_accounts: bool) -> ItemFacts:
+    def _facts(self, token: PlaidToken, claimed: ClaimedIntent, *, resumed: bool, needs_accounts: bool) -> ItemFacts:
         """What Plaid reports about the new item; if Plaid does not answer, the set-up adds the missing facts.
 
         Raises:

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from shared.domain.errors import BankError, ErrorKind, ProviderError
 from shared.domain.institution import InstitutionInfo
-from shared.domain.link import COUNTRIES
+from shared.domain.region import KeyPairs, Region
 from shared.log import log
 from shared.ports import Clock, Institutions, Plaid, Version
 
@@ -25,18 +25,24 @@ class FindInstitution:
 
     Attributes:
         country_codes: The countries to query at Plaid first.
+        key_pairs: The key pairs of Plaid.
         watch: Has the health of a new institution watched.
     """
 
     country_codes: tuple[str, ...]
+    key_pairs: KeyPairs
     institutions: Institutions
     plaid: Plaid
     clock: Clock
     sleep: Callable[[float], None]
     watch: Callable[[str], None] = lambda _: None
 
-    def __call__(self, institution_id: str) -> InstitutionInfo:
+    def __call__(self, institution_id: str, region: Region) -> InstitutionInfo:
         """The institution from the shared cache, or from Plaid; a stale entry is better than none.
+
+        Args:
+            institution_id: The institution.
+            region: The key pair of the item that is at the institution.
 
         Raises:
             ProviderError: The institution is not in the cache, and Plaid did not answer.
@@ -55,11 +61,15 @@ class FindInstitution:
             if fetched is not None:
                 return fetched
             claim = self._claim(institution_id)  # the caller that had the claim may have failed
-        return self._fetched(institution_id, cached, claim)
+        return self._fetched(institution_id, region, cached, claim)
 
-    def _fetched(self, institution_id: str, cached: InstitutionInfo | None, claim: Version | None) -> InstitutionInfo:
+    def _fetched(
+        self, institution_id: str, region: Region, cached: InstitutionInfo | None, claim: Version | None
+    ) -> InstitutionInfo:
         try:
-            fetched = fetch_institution(institution_id, country_codes=self.country_codes, plaid=self.plaid)
+            first = self.key_pairs.countries(region, wished=self.country_codes)
+            rest = self.key_pairs.countries(region)
+            fetched = fetch_institution(institution_id, first, rest, region=region, plaid=self.plaid)
         except ProviderError as error:
             if claim is not None:
                 with suppress(BankError):  # the claim expires by itself
@@ -80,15 +90,19 @@ class FindInstitution:
         return self.institutions.claim(institution_id, now=now, until=now + CLAIM_FOR)
 
 
-def fetch_institution(institution_id: str, *, country_codes: tuple[str, ...], plaid: Plaid) -> InstitutionInfo:
-    """Fetches an institution from Plaid: first in the given countries, then in all, since Plaid needs one of its own.
+def fetch_institution(
+    institution_id: str, *country_codes: tuple[str, ...], region: Region, plaid: Plaid
+) -> InstitutionInfo:
+    """Fetches an institution from Plaid, in each of these sets of countries until Plaid finds it there.
 
     Raises:
         ProviderError: Plaid did not answer, or does not know the institution.
     """
-    try:
-        return plaid.institution(institution_id, country_codes=country_codes)
-    except ProviderError as error:
-        if error.kind is not ErrorKind.INSTITUTION_UNKNOWN:
-            raise
-    return plaid.institution(institution_id, country_codes=tuple(sorted(COUNTRIES)))
+    *first, last = filter(None, country_codes)
+    for countries in first:
+        try:
+            return plaid.institution(institution_id, country_codes=countries, region=region)
+        except ProviderError as error:
+            if error.kind is not ErrorKind.INSTITUTION_UNKNOWN:
+                raise
+    return plaid.institution(institution_id, country_codes=last, region=region)

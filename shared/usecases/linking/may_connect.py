@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from shared.domain.caller import Caller
 from shared.domain.errors import BankError, PermissionDenied
 from shared.domain.item import ItemHeld
-from shared.domain.secret import Secret
+from shared.domain.plaid_token import PlaidToken
 from shared.log import log
 from shared.ports import Connections
 from shared.usecases.item_ownership import ItemOwnership
@@ -80,7 +80,7 @@ class MayConnect:
             claimed.drop()
             raise refused
 
-    def refuse_new_item(self, refused: PermissionDenied | None, claimed: ClaimedIntent, token: Secret) -> None:
+    def refuse_new_item(self, refused: PermissionDenied | None, claimed: ClaimedIntent, token: PlaidToken) -> None:
         """Refuses an item that no connection has, and removes it at Plaid; if that fails, the sweep removes it.
 
         Raises:

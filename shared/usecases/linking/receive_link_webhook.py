@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from shared.domain.hosted_link import LinkResult, digest, public_tokens
-from shared.domain.secret import Secret
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.webhook import Webhook
 from shared.log import log
 from shared.ports import Clock, Links, TaskFunction, Tasks, Vault
@@ -38,11 +38,11 @@ class ReceiveLinkWebhook:
             log.info("link.unknown_session", code=webhook.webhook_code)
             return
         for public_token in found:
-            self._store(public_token, webhook, owner=session.app_user_id)
+            self._store(PlaidToken(public_token, session.region), webhook, owner=session.app_user_id)
 
-    def _store(self, public_token: str, webhook: Webhook, *, owner: str) -> None:
-        bare = LinkResult(digest(public_token), owner, None, self.clock.now())
-        sealed = self.vault.seal(Secret(public_token), app_user_id=owner, connection_id=bare.sealed_for)
+    def _store(self, public_token: PlaidToken, webhook: Webhook, *, owner: str) -> None:
+        bare = LinkResult(digest(public_token.reveal()), owner, None, self.clock.now())
+        sealed = self.vault.seal(public_token, app_user_id=owner, connection_id=bare.sealed_for)
         result = replace(bare, public_token=sealed)
         new = self.links.keep(result)
         self.tasks.add(TaskFunction.EXCHANGE_LINK, {"result_id": result.result_id}, name=result.result_id)

@@ -6,11 +6,13 @@ requested only while more institutions are missing than pages are left; the othe
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.domain.errors import ErrorClass, ErrorKind, ProviderError
 from shared.domain.institution import REFRESH_AFTER, InstitutionInfo
+from shared.domain.region import KeyPairs, Region
 from shared.log import log
 from shared.ports import Clock, Institutions, Plaid
 from shared.usecases.linking.find_institution import fetch_institution
@@ -36,9 +38,11 @@ class RefreshInstitutions:
 
     Attributes:
         country_codes: The countries to query if the cache does not know an institution's countries.
+        key_pairs: The key pairs of Plaid.
     """
 
     country_codes: tuple[str, ...]
+    key_pairs: KeyPairs
     institutions: Institutions
     plaid: Plaid
     clock: Clock
@@ -47,24 +51,33 @@ class RefreshInstitutions:
         """Fetches stale entries from Plaid. After an interruption, the next run continues."""
         started = self.clock.now()
         stale = self.institutions.stale(started - REFRESH_AFTER, now=started, limit=MAX_STALE)
+        left = sum(self._run(region, stale, until=started + TIME) for region in self.key_pairs.regions)
+        done = Refreshed(refreshed=len(stale) - left, left=left)
+        log.info("institutions.refreshed", refreshed=done.refreshed, left=done.left)
+        return done
+
+    def _run(self, region: Region, stale: list[InstitutionInfo], *, until: datetime) -> int:
+        """Fetches the institutions of one key pair; returns how many are left."""
         run = _Run(
             country_codes=self.country_codes,
+            key_pairs=self.key_pairs,
+            region=region,
             institutions=self.institutions,
             plaid=self.plaid,
             clock=self.clock,
-            until=started + TIME,
-            missing={one.institution_id: one for one in stale},
+            until=until,
+            missing={one.institution_id: one for one in stale if self.key_pairs.of_link(one.country_codes) is region},
         )
         run.in_bulk()
         run.one_by_one()
-        done = Refreshed(refreshed=len(stale) - len(run.missing), left=len(run.missing))
-        log.info("institutions.refreshed", refreshed=done.refreshed, left=done.left)
-        return done
+        return len(run.missing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
     country_codes: tuple[str, ...]
+    key_pairs: KeyPairs
+    region: Region
     institutions: Institutions
     plaid: Plaid
     clock: Clock
@@ -74,14 +87,14 @@ class _Run:
     def in_bulk(self) -> None:
         """Fetches pages of Plaid's list, as long as they save calls."""
         theirs = {code for one in self.missing.values() for code in one.country_codes}
-        countries = tuple(sorted(theirs)) or self.country_codes
+        countries = self._countries(theirs)
         offset, total = 0, PAGE
         for _ in range(MAX_PAGES):
             pages_left = math.ceil((total - offset) / PAGE)
             if pages_left < 1 or len(self.missing) <= pages_left or self._late():
                 return
             try:
-                page = self.plaid.institutions(country_codes=countries, offset=offset, count=PAGE)
+                page = self.plaid.institutions(country_codes=countries, region=self.region, offset=offset, count=PAGE)
             except ProviderError as error:
                 log.warning("institutions.no_page", error_code=error.error_code, request_id=error.request_id)
                 return
@@ -98,9 +111,9 @@ class _Run:
         for cached in list(self.missing.values()):
             if failures == MAX_FAILURES or self._late():
                 return
-            countries = cached.country_codes or self.country_codes
+            first, rest = self._countries(cached.country_codes), self.key_pairs.countries(self.region)
             try:
-                info = fetch_institution(cached.institution_id, country_codes=countries, plaid=self.plaid)
+                info = fetch_institution(cached.institution_id, first, rest, region=self.region, plaid=self.plaid)
             except ProviderError as error:
                 if error.kind is ErrorKind.INSTITUTION_UNKNOWN:
                     # Plaid does not know it any more. It stays in the cache for existing connections, and is rarely
@@ -116,6 +129,15 @@ class _Run:
                 continue
             failures = 0
             self._put(info)
+
+    def _countries(self, known: Iterable[str]) -> tuple[str, ...]:
+        """The known countries that the key pair serves, else those of the settings, else all."""
+        pairs, region = self.key_pairs, self.region
+        return (
+            pairs.countries(region, wished=known)
+            or pairs.countries(region, wished=self.country_codes)
+            or pairs.countries(region)
+        )
 
     def _put(self, info: InstitutionInfo) -> None:
         self.institutions.put(info)

@@ -68,17 +68,19 @@ class SetUpConnection:
         learnt: dict[str, object] = {
             "institution_name": connection.institution_name or facts.institution_name,
             "consent_expiration_time": facts.consent_expiration_time,
+            **facts.metadata(),
         }
         if connection.institution_id is None:
             return learnt, None
         try:
-            info = self.find_institution(connection.institution_id)
+            info = self.find_institution(connection.institution_id, connection.region)
         except ProviderError as error:
             if _may_be_had_later(error):
                 return learnt, error
             log.warning("institution.refused", institution_id=connection.institution_id, error_code=error.error_code)
             return learnt, None
-        return learnt | {"institution_name": info.name, "institution": info.branding()}, None
+        about = {"institution_name": info.name, "institution": info.branding(), "products": info.products}
+        return learnt | about, None
 
     def _describe(self, before: BankConnection, learnt: dict[str, object]) -> None:
         after = before.model_copy(update=learnt)

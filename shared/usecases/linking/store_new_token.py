@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from shared.domain.connection import SealedToken
 from shared.domain.errors import BankError, Conflict, ProviderError
-from shared.domain.secret import Secret
+from shared.domain.plaid_token import PlaidToken
 from shared.log import log
 from shared.ports import NewItem
 from shared.usecases.item_ownership import ItemOwnership
@@ -25,7 +25,7 @@ class StoreNewToken:
     ownership: ItemOwnership
     sleep: Callable[[float], None]
 
-    def __call__(self, item: NewItem, *, claimed: ClaimedIntent, seal: Callable[[Secret], SealedToken]) -> None:
+    def __call__(self, item: NewItem, *, claimed: ClaimedIntent, seal: Callable[[PlaidToken], SealedToken]) -> None:
         """Stores the token of a new item in the intent, or removes the item; retries both, alternately.
 
         Raises:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from shared import trace
 from shared.domain.account import Account
 from shared.domain.product_plan import plan_key
-from shared.domain.products.kinds import ProductKind, ProductStatus, fitting_accounts
+from shared.domain.products.kinds import ProductKind, ProductStatus, fitting_accounts, is_offered
 from shared.domain.products.product_state import ProductState
 from shared.domain.progress import SyncStatus
 from shared.domain.sync_state import SyncState
 from shared.log import log
-from shared.ports import Clock, Connections, LoadedProduct, ProductSyncs, PutProduct, Syncs, Tasks
+from shared.ports import Clock, Connections, Institutions, LoadedProduct, ProductSyncs, PutProduct, Syncs, Tasks
 from shared.ports.compare_and_set import retry_on_conflict
 from shared.usecases.enqueue import enqueue_product
 
@@ -24,6 +24,7 @@ class PlanProducts:
 
     kinds: frozenset[ProductKind]
     connections: Connections
+    institutions: Institutions
     syncs: Syncs
     products: ProductSyncs
     tasks: Tasks
@@ -73,14 +74,25 @@ class PlanProducts:
             one for one in self.connections.accounts_of(connection_id) if one["account_id"] in parent.account_ids
         ]
         known = self.products.of_connection(connection_id, kinds)
-        planned = {kind: self._planned(parent, kind, known.get(kind), accounts) for kind in sorted(kinds)}
+        bank = self.institutions.find(parent.source) if parent.source is not None else None
+        offered = {kind for kind in kinds if is_offered(kind, bank.country_codes if bank is not None else ())}
+        planned = {
+            kind: self._planned(parent, kind, known.get(kind), accounts, offered=kind in offered)
+            for kind in sorted(kinds)
+        }
         puts = [PutProduct(state, known[kind].version if kind in known else None) for kind, state in planned.items()]
         state = parent.products_planned(kinds, key=self._key(parent)).touched()
         self.syncs.save(state, expected=loaded.version, writes=puts)
         return tuple(planned.values())
 
     def _planned(
-        self, parent: SyncState, kind: ProductKind, known: LoadedProduct | None, accounts: Sequence[Account]
+        self,
+        parent: SyncState,
+        kind: ProductKind,
+        known: LoadedProduct | None,
+        accounts: Sequence[Account],
+        *,
+        offered: bool,
     ) -> ProductState:
         now = self.clock.now()
         if known is None:
@@ -94,6 +106,7 @@ class PlanProducts:
             account_ids=fitting_accounts(kind, accounts),
             revoked=parent.revoked_accounts,
             source=parent.source,
+            is_offered=offered,
             waits=kind is ProductKind.RECURRING and not parent.history_complete,
             now=now,
             trace=trace.carried(),

@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import TypeVar
 
 from shared.domain.plaid_rate_limits import INVESTMENT_CALLS_PER_ITEM_AND_MINUTE
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.products.investment_transactions import Window, WindowRead
 from shared.domain.products.kinds import ProductKind, ProductStatus, fitting_accounts
 from shared.domain.products.own_recurring import detect
 from shared.domain.products.product_progress import ReadProduct
 from shared.domain.products.product_state import ProductState
 from shared.domain.products.snapshot import Snapshot, digest_of_snapshot
-from shared.domain.secret import Secret
 from shared.log import log
 from shared.ports import Clock, PlaidProducts, ProductSyncs, StoredRows
 from shared.usecases.products.store_answer import AnswerWriter
@@ -97,7 +97,7 @@ class ProductReader:
         nothing = Snapshot(kind=self.run.state.kind, rows=())
         self._writer(stored, certain=True).write(nothing, end)
 
-    def _read_snapshot(self, ask: Callable[[Secret], Snapshot]) -> None:
+    def _read_snapshot(self, ask: Callable[[PlaidToken], Snapshot]) -> None:
         snapshot, state = self._call(ask), self.run.state
         self._check_accounts(snapshot)
         digest = digest_of_snapshot(snapshot, revoked=state.revoked_accounts)
@@ -154,7 +154,7 @@ class ProductReader:
                 self.run.commit(lambda s: s.advance(now=self.clock.now()))
         return read.snapshot()
 
-    def _call(self, ask: Callable[[Secret], Answer]) -> Answer:
+    def _call(self, ask: Callable[[PlaidToken], Answer]) -> Answer:
         answer = self.access_tokens.call(self.run.state.connection_id, ask)
         if answer is None:
             raise LeaseLost("the connection has no credentials: it is being removed")

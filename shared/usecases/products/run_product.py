@@ -117,6 +117,8 @@ class RunProduct:
             run.commit(lambda s: s.switched_off(now=self.clock.now()))
         elif not state.account_ids:
             reader.delete_all(partial(_no_accounts, self.clock))
+        elif not state.is_offered:
+            self._refused(run, reader, ProductStatus.UNSUPPORTED, None)
         elif state.ask_again_at is not None and now < state.ask_again_at:
             self._refused(run, reader, state.outcome, None)
         else:

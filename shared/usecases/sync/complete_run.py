@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from shared.domain.account import Account
 from shared.domain.bank_contact import ContactSource
 from shared.domain.errors import CommitTooLarge, ErrorClass, ProviderError
-from shared.domain.secret import Secret
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.status import StatusEvent
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import History, Page, Transaction
@@ -52,7 +52,7 @@ class RunCompletion:
     """
 
     run: FencedCommits
-    token: Secret
+    token: PlaidToken
     plaid: Plaid
     syncs: Syncs
     status_events: StatusEvents

@@ -9,7 +9,7 @@ from typing import Self
 
 from shared.domain.errors import CursorRejected, ErrorClass, PagingInterrupted, ProviderError
 from shared.domain.plaid_rate_limits import SYNC_CALLS_PER_ITEM_AND_MINUTE
-from shared.domain.secret import Secret
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.transaction import Page
 from shared.log import log
 from shared.ports import Clock, Executors, Future, Plaid
@@ -40,7 +40,7 @@ class PagePrefetcher:
         self,
         *,
         plaid: Plaid,
-        token: Secret,
+        token: PlaidToken,
         clock: Clock,
         executors: Executors,
         sleep: Callable[[float], None],

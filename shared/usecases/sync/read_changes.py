@@ -18,8 +18,8 @@ from enum import StrEnum
 from functools import partial
 
 from shared.domain.errors import CursorRejected, EndlessPages, ErrorKind, PagingInterrupted, ProviderError
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.progress import Stage
-from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.domain.transaction import History, Page
 from shared.log import log
@@ -49,7 +49,7 @@ class ChangeReader:
     """One reading of one connection's change log, within one claimed run, until `deadline`."""
 
     run: FencedCommits
-    token: Secret
+    token: PlaidToken
     syncs: Syncs
     plaid: Plaid
     clock: Clock

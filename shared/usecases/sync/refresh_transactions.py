@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from shared.domain.bank_contact import ContactSource, is_banks_fault
 from shared.domain.ceilings import RefreshCeilings
 from shared.domain.errors import ProviderError, Unavailable
-from shared.domain.secret import Secret
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.status import breaks_login
 from shared.domain.sync_state import SyncState
 from shared.log import log
@@ -26,7 +26,7 @@ class TransactionsRefresh:
     ceilings: RefreshCeilings
     clock: Clock
 
-    def __call__(self, run: FencedCommits, token: Secret) -> None:
+    def __call__(self, run: FencedCommits, token: PlaidToken) -> None:
         """Requests a refresh unless a ceiling is reached; then the run only reads the data that Plaid already has.
 
         Raises:

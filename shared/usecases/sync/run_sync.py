@@ -11,9 +11,9 @@ from typing import Any
 from shared import trace
 from shared.domain.connection import SealedToken
 from shared.domain.errors import ErrorKind, ProviderError, ServiceError, Unavailable
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.progress import SyncStatus
 from shared.domain.retry_delays import TRIES_PER_ATTEMPT
-from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.log import log
 from shared.ports import (
@@ -139,7 +139,7 @@ class RunSync:
             self._enqueue(state, f"c{state.run}-{run.state.pages}")
         return Outcome.DONE
 
-    def _wait_for_bank(self, run: FencedCommits, token: Secret) -> Outcome:
+    def _wait_for_bank(self, run: FencedCommits, token: PlaidToken) -> Outcome:
         return WaitForBank(
             run=run,
             token=token,

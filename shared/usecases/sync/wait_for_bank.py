@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.domain.errors import ErrorClass, ProviderError
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.progress import Stage
 from shared.domain.retry_delays import TRIES_PER_ATTEMPT
-from shared.domain.secret import Secret
 from shared.domain.sync_state import SyncState
 from shared.log import log
 from shared.ports import Clock, Plaid, Syncs
@@ -29,7 +29,7 @@ class WaitForBank:
     """
 
     run: FencedCommits
-    token: Secret
+    token: PlaidToken
     plaid: Plaid
     syncs: Syncs
     status_events: StatusEvents

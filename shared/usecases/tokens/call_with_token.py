@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from shared.domain.connection import SealedToken
 from shared.domain.errors import ProviderError, Unavailable
-from shared.domain.secret import Secret
+from shared.domain.plaid_token import PlaidToken
 from shared.ports import Credentials, Vault
 
 Answer = TypeVar("Answer")
@@ -34,7 +34,7 @@ class AccessTokens:
     credentials: Credentials
     vault: Vault
 
-    def call(self, connection_id: str, call: Callable[[Secret], Answer]) -> Answer | None:
+    def call(self, connection_id: str, call: Callable[[PlaidToken], Answer]) -> Answer | None:
         """Calls Plaid with the connection's access token; with the new one, if it was rotated meanwhile.
 
         Args:

@@ -8,6 +8,7 @@ from itertools import islice, takewhile
 from shared.domain.audit import Actor
 from shared.domain.credentials import StoredAccessToken
 from shared.domain.errors import BankError, Conflict, Unavailable
+from shared.domain.region import Region
 from shared.log import log
 from shared.ports import Clock, Connections, Credentials, TaskFunction, Tasks, Version
 from shared.ports.compare_and_set import retry_on_conflict
@@ -64,6 +65,15 @@ class RotationRequests:
         """Requests new tokens for all connections to an institution. Returns how many requests are new."""
         found = (self.credentials.load(i) for i in self.connections.at_institution(institution_id))
         return self._request_each((one[0] for one in found if one is not None), by=by)
+
+    def request_all_of_region(self, region: Region, *, by: Actor) -> int:
+        """Requests new tokens for all connections of a key pair, such as after its secret leaked.
+
+        Returns:
+            How many requests are new.
+        """
+        every = self.credentials.issued_before(self.clock.now())
+        return self._request_each((stored for stored in every if stored.token.region is region), by=by)
 
     def request_all_older_than(
         self, age: timedelta | None, *, by: Actor = Actor.BACKEND, limit: int | None = DAILY_LIMIT

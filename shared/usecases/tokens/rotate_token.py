@@ -14,8 +14,8 @@ from shared.domain.audit import Actor, AuditAction
 from shared.domain.credentials import LOST, StoredAccessToken, unless_our_keys
 from shared.domain.errors import Conflict, ErrorClass, ProviderError
 from shared.domain.item import ItemHeld
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.progress import ErrorSummary
-from shared.domain.secret import Secret
 from shared.domain.status import StatusEvent, token_was_lost
 from shared.log import log
 from shared.ports import Clock, Credentials, Plaid, PutCredentials, Syncs, Vault, Version
@@ -33,7 +33,7 @@ class _Rotation:
 
     begun: StoredAccessToken
     version: Version
-    token: Secret
+    token: PlaidToken
     resumed: bool
 
 
@@ -101,7 +101,7 @@ class TokenRotation:
         connection = self.status_events.connections.find(connection_id)
         return connection is None or token_was_lost(connection)
 
-    def _works(self, token: Secret) -> bool:
+    def _works(self, token: PlaidToken) -> bool:
         """Whether Plaid still knows the stored token, after a rotation was interrupted."""
         try:
             self.plaid.item(token)

@@ -15,7 +15,7 @@ from shared.domain.connection import SealedToken
 from shared.domain.credentials import StoredAccessToken
 from shared.domain.errors import BankError, Conflict, ProviderError, Unavailable
 from shared.domain.item import ItemHeld
-from shared.domain.secret import Secret
+from shared.domain.plaid_token import PlaidToken
 from shared.log import log
 from shared.ports import Clock, Credentials, Vault, Version
 from shared.usecases.item_ownership import ItemOwnership
@@ -34,7 +34,7 @@ class RotatedTokenStore:
     clock: Clock
     sleep: Callable[[float], None]
 
-    def seal(self, stored: StoredAccessToken, token: Secret) -> SealedToken:
+    def seal(self, stored: StoredAccessToken, token: PlaidToken) -> SealedToken:
         """Seals a token as the successor of the stored one.
 
         Raises:
@@ -47,7 +47,7 @@ class RotatedTokenStore:
             generation=stored.token.generation + 1,
         )
 
-    def store(self, begun: StoredAccessToken, new: Secret, *, expected: Version) -> None:
+    def store(self, begun: StoredAccessToken, new: PlaidToken, *, expected: Version) -> None:
         """Stores the new token, and retries until that succeeds or its time is up.
 
         Args:
@@ -82,7 +82,9 @@ class RotatedTokenStore:
             self.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT)
 
-    def _save(self, begun: StoredAccessToken, sealed: SealedToken, new: Secret, *, expected: Version | None) -> None:
+    def _save(
+        self, begun: StoredAccessToken, sealed: SealedToken, new: PlaidToken, *, expected: Version | None
+    ) -> None:
         """Saves the new token; without an expected version, in the credentials or the tombstone that exists now.
 
         Raises:
@@ -99,7 +101,7 @@ class RotatedTokenStore:
         entry = rotation_entry(begun, AuditAction.TOKEN_ROTATED, by=begun.wanted_by, now=self.clock.now())
         self.credentials.save(begun.replaced(sealed, now=self.clock.now()), expected=expected, audit=[entry])
 
-    def _bury(self, begun: StoredAccessToken, sealed: SealedToken, new: Secret) -> None:
+    def _bury(self, begun: StoredAccessToken, sealed: SealedToken, new: PlaidToken) -> None:
         """Puts the token into the tombstone of a removed connection: only the new token can remove the item."""
         try:
             self.credentials.bury(begun.connection_id, sealed, now=self.clock.now())
@@ -108,7 +110,7 @@ class RotatedTokenStore:
         else:
             log.warning("rotation.buried")
 
-    def _remove_item(self, begun: StoredAccessToken, new: Secret) -> None:
+    def _remove_item(self, begun: StoredAccessToken, new: PlaidToken) -> None:
         """The last resort: removes the item, but only if the store confirms that no other connection uses it."""
         try:
             self.ownership.remove(new, begun.holder())

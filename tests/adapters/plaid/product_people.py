@@ -11,8 +11,9 @@ from datetime import date
 from typing import Any
 
 from shared.adapters.plaid.product_client import PlaidProductsClient
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.products.investment_transactions import InvestmentPage, Window
-from shared.domain.secret import Secret
+from shared.domain.region import Region
 from tests.simulator.harness import Linked, Sim
 
 Json = dict[str, Any]
@@ -167,8 +168,8 @@ def linked(sim: Sim, *accounts: Json) -> Linked:
     return sim.link("user_custom", {"override_accounts": [*accounts]})
 
 
-def token(item: Linked) -> Secret:
-    return Secret(item.access_token)
+def token(item: Linked) -> PlaidToken:
+    return PlaidToken(item.access_token, Region.US)
 
 
 def trades(plaid: PlaidProductsClient, item: Linked, **more: Any) -> InvestmentPage:

@@ -13,8 +13,10 @@ from pydantic import SecretStr
 
 from shared.adapters.plaid.client import PlaidClient
 from shared.domain.errors import ProviderError
-from shared.domain.link import CONSENT_PRODUCTS, COUNTRIES, LANGUAGES, OPTIONAL_PRODUCTS, PRODUCTS
-from shared.domain.secret import Secret
+from shared.domain.link import CONSENT_PRODUCTS, LANGUAGES, OPTIONAL_PRODUCTS, PRODUCTS
+from shared.domain.market import COUNTRIES_OF, PRODUCT_MARKETS
+from shared.domain.plaid_token import PlaidToken
+from shared.domain.region import Region
 from shared.ports import LinkRequest
 from shared.settings import Settings
 from tests.fakes import START, FakeClock
@@ -101,7 +103,7 @@ def test_every_optional_product_is_accepted_by_plaid(sim: Sim) -> None:
 def test_update_mode(sim: Sim, sent: list[Any]) -> None:
     token = sim.link().access_token
     update = request(
-        access_token=Secret(token),
+        access_token=PlaidToken(token, Region.US),
         consent_products=("investments",),
         account_selection=True,
         android_package_name="com.example.app",
@@ -130,24 +132,30 @@ def test_hosted_link(sim: Sim, sent: list[Any]) -> None:
 
 
 def test_every_accepted_option_is_accepted_by_plaid(sim: Sim) -> None:
-    for product in sorted(PRODUCTS):
-        bank(sim).create_link_token(request(products=(product,)))
+    for market, countries in COUNTRIES_OF.items():
+        for product in sorted(PRODUCTS):
+            if market in PRODUCT_MARKETS[product]:
+                bank(sim).create_link_token(request(products=(product,), country_codes=tuple(countries)))
     for language in sorted(LANGUAGES):
-        bank(sim).create_link_token(
-            request(products=("transactions",), language=language, country_codes=tuple(COUNTRIES))
-        )
-    token = Secret(sim.link().access_token)
+        bank(sim).create_link_token(request(products=("transactions",), language=language))
+    token = PlaidToken(sim.link().access_token, Region.US)
     bank(sim).create_link_token(request(access_token=token, consent_products=tuple(CONSENT_PRODUCTS)))
 
 
 def test_first_read_requests_the_history_length(sim: Sim, sent: list[Any]) -> None:
-    token = Secret(sim.link().access_token)
+    token = PlaidToken(sim.link().access_token, Region.US)
     first = bank(sim, days_requested=365).changes(token, cursor=None)
     bank(sim).changes(token, cursor=first.next_cursor)
     bodies = [body for path, body in sent if path == "/transactions/sync"]
-    assert bodies[0]["options"] == {"days_requested": 365}
+    rows = {"include_original_description": True, "personal_finance_category_version": "v2"}
+    assert bodies[0]["options"] == rows | {"days_requested": 365}
     assert "cursor" not in bodies[0]
-    assert bodies[1] == {"access_token": token.reveal(), "count": 500, "cursor": first.next_cursor}
+    cursor = first.next_cursor
+    assert bodies[1] == {"access_token": token.reveal(), "count": 500, "cursor": cursor, "options": rows}
+    sim.advance(10)
+    read = bank(sim).changes(token, cursor=None).added
+    assert {row["category"]["version"] for row in read if row["category"] is not None} == {"v2"}
+    assert all(row["original_description"] for row in read)
 
 
 def test_each_call_logs_its_duration_and_outcome(sim: Sim, caplog: pytest.LogCaptureFixture) -> None:
@@ -155,9 +163,9 @@ def test_each_call_logs_its_duration_and_outcome(sim: Sim, caplog: pytest.LogCap
     plaid = bank(sim)
     plaid.create_link_token(request(products=("transactions",)))
     with pytest.raises(ProviderError):
-        plaid.item(Secret("access-sandbox-00000000-0000-4000-8000-000000000000"))
+        plaid.item(PlaidToken("access-sandbox-00000000-0000-4000-8000-000000000000", Region.US))
     with pytest.raises(ProviderError):
-        bank(replace(sim, url="http://127.0.0.1:9")).webhook_key("kid")
+        bank(replace(sim, url="http://127.0.0.1:9")).webhook_key("kid", Region.US)
     calls: list[dict[str, Any]] = [r.fields for r in caplog.records if r.getMessage() == "plaid.called"]  # type: ignore[attr-defined]
     assert [(one["endpoint"], one["outcome"], one["error_code"]) for one in calls] == [
         ("link_token_create", "ok", None),
@@ -170,6 +178,6 @@ def test_each_call_logs_its_duration_and_outcome(sim: Sim, caplog: pytest.LogCap
 
 def test_institutions_are_fetched_at_the_time_of_the_given_clock(sim: Sim) -> None:
     client = bank(sim)
-    one = client.institution("ins_109508", country_codes=("US",))
-    listed = client.institutions(country_codes=("US",), offset=0, count=2).institutions
+    one = client.institution("ins_109508", country_codes=("US",), region=Region.US)
+    listed = client.institutions(country_codes=("US",), region=Region.US, offset=0, count=2).institutions
     assert START < one.fetched_at < listed[0].fetched_at == listed[1].fetched_at < START + timedelta(seconds=1)

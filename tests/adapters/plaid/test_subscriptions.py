@@ -9,8 +9,9 @@ from pydantic import SecretStr
 from shared.adapters.plaid import transaction_mapping
 from shared.adapters.plaid.product_client import PlaidProductsClient
 from shared.adapters.plaid.values import Oddities
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.products.kinds import ProductKind
-from shared.domain.secret import Secret
+from shared.domain.region import Region
 from shared.settings import Settings
 from tests.adapters.plaid.product_people import BROKERAGE, CARD, CHECKING, MORTGAGE, STUDENT_LOAN
 from tests.simulator.harness import Linked, Sim
@@ -34,8 +35,8 @@ class SimulatedProducts:
         self._tokens = tokens
 
     def __getattr__(self, name: str) -> Any:
-        def call(token: Secret, **more: Any) -> Any:
-            return getattr(self._client, name)(Secret(self._tokens[token.reveal()]), **more)
+        def call(token: PlaidToken, **more: Any) -> Any:
+            return getattr(self._client, name)(PlaidToken(self._tokens[token.reveal()], Region.US), **more)
 
         return call
 

@@ -16,16 +16,17 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from shared.adapters.plaid.webhook_signature import (
+from shared.adapters.plaid.webhook_key_cache import (
     FRESH,
     KEY_KEPT,
     MAX_FETCHES_PER_MINUTE,
     MAX_KEYS,
     UNKNOWN_PER_MINUTE,
     UNKNOWN_TO_PLAID,
-    WebhookVerifier,
 )
+from shared.adapters.plaid.webhook_signature import WebhookVerifier
 from shared.domain.errors import BankError, ErrorClass, ProviderError, Unauthenticated, Unavailable
+from shared.domain.region import Region
 from tests.fakes import FakeClock, FakeExecutors, FakeWebhookKeys, problem
 
 BODY = b'{\n  "webhook_type": "TRANSACTIONS"\n}'
@@ -39,18 +40,23 @@ class Plaid:
         self.keys = {"k1": ec.generate_private_key(ec.SECP256R1())}
         self.expired: dict[str, float] = {}
         self.fetches = 0
+        self.asked: list[tuple[str, Region]] = []
+        self.regions: dict[str, Region] = {}  # of keys that the first pair does not know
         self.trouble: ProviderError | None = None
         self.stored = FakeWebhookKeys()
         self.verifier = self.instance()
 
-    def instance(self) -> WebhookVerifier:
-        return WebhookVerifier(fetch_key=self.fetch, stored=self.stored, clock=self.clock, executors=FakeExecutors())
+    def instance(self, **pairs: Any) -> WebhookVerifier:
+        return WebhookVerifier(
+            fetch_key=self.fetch, stored=self.stored, clock=self.clock, executors=FakeExecutors(), **pairs
+        )
 
-    def fetch(self, kid: str) -> dict[str, Any]:
+    def fetch(self, kid: str, region: Region) -> dict[str, Any]:
         self.fetches += 1
+        self.asked.append((kid, region))
         if self.trouble is not None:
             raise self.trouble
-        if kid not in self.keys:
+        if kid not in self.keys or self.regions.get(kid, Region.US) is not region:
             raise problem(ErrorClass.CONFIGURATION, UNKNOWN_TO_PLAID)
         jwk: dict[str, Any] = json.loads(ECAlgorithm.to_jwk(self.keys[kid].public_key()))
         return jwk | {"alg": "ES256", "kid": kid, "use": "sig", "expired_at": self.expired.get(kid)}
@@ -90,10 +96,10 @@ def test_a_webhook_of_plaids_passes_and_its_key_is_fetched_once(plaid: Plaid) ->
 def test_webhooks_that_arrive_together_fetch_their_key_once(plaid: Plaid) -> None:
     signed, real, fetching, answer = plaid.sign(), plaid.fetch, threading.Event(), threading.Event()
 
-    def slow(kid: str) -> dict[str, Any]:
+    def slow(kid: str, region: Region) -> dict[str, Any]:
         fetching.set()
         assert answer.wait(60)
-        return real(kid)
+        return real(kid, region)
 
     plaid.fetch = slow  # type: ignore[method-assign]
     plaid.verifier = plaid.instance()
@@ -110,12 +116,12 @@ def test_known_key_does_not_wait_for_the_look_up_of_another_key(plaid: Plaid) ->
     plaid.keys["k2"] = ec.generate_private_key(ec.SECP256R1())
     real = plaid.fetch
 
-    def slow(kid: str) -> dict[str, Any]:
+    def slow(kid: str, region: Region) -> dict[str, Any]:
         meanwhile.append(plaid.verifier.verify(plaid.sign(), BODY))
-        return real(kid)
+        return real(kid, region)
 
     meanwhile: list[object] = []
-    plaid.verifier._fetch_key = slow
+    plaid.verifier._keys._fetch_key = slow
     plaid.verifier.verify(plaid.sign(kid="k2"), BODY)
     assert len(meanwhile) == 1
 
@@ -242,7 +248,7 @@ def test_webhooks_are_accepted_during_a_store_outage_and_the_key_is_stored_later
     plaid.verifier.verify(plaid.sign(), BODY)
     plaid.stored.down = False
     plaid.instance().verify(plaid.sign(), BODY)
-    assert plaid.stored.kept == {"k1"}
+    assert plaid.stored.kept == {"k1": Region.US}
 
 
 def test_flood_of_hours_does_not_evict_a_known_key(plaid: Plaid) -> None:

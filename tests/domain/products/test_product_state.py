@@ -29,7 +29,7 @@ STORED_NAMES = {
     *("completed_at", "next_retry_at", "error", "failures", "tries", "troubled", "heals", "stopped", "source"),
     *("due_at", "lease_owner", "lease_expires_at", "writer", "beat", "looks", "requested", "serving", "served"),
     *("wanted_since", "refresh", "refresh_tried_at", "asked_at", "trace", "next_trace", "run", "outcome"),
-    *("account_ids", "revoked_accounts", "as_of", "changed_at", "rows", "digest", "hollow", "read_until"),
+    *("account_ids", "is_offered", "revoked_accounts", "as_of", "changed_at", "rows", "digest", "hollow", "read_until"),
     *("full_pass_at", "ask_again_at", "refusal"),
 }
 

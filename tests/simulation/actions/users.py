@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterable
 from typing import Any
 
-from emulators.plaid import linking
+from emulators.plaid import institutions, linking
 from emulators.plaid.bank import Account
 from emulators.plaid.errors import PlaidError
 from emulators.plaid.items import Item
@@ -17,6 +17,7 @@ from tests.simulation.scenario import Event
 from tests.simulation.world import Person, World
 
 BANKS = ("ins_109508", "ins_109509", "ins_56", "ins_13")
+BANK_ABROAD = "ins_117650"  # in the United Kingdom
 LOGINS = 3  # of one person
 PATIENCE = 60.0  # seconds that an app waits for an answer
 CONNECTIONS = "/api/v1/bank/connections"
@@ -69,6 +70,8 @@ def login(person: Person, chance: random.Random) -> Login:
     """One of the person's logins at banks: the same one always shows the same accounts."""
     number = chance.randrange(LOGINS)
     bank = BANKS[(person.number + number) % len(BANKS)]
+    if person.abroad and number == 1:
+        bank = BANK_ABROAD
     if number == LOGINS - 1:
         return {"institution_id": bank, "username": "user_custom", "password": investor(person.number)}
     many = number == 0 and person.number == 0  # more than a page of Plaid's
@@ -144,6 +147,11 @@ def link_token(world: World, person: Person, **fields: Any) -> str | None:
     return answer[1]["link_token"] if answer is not None and answer[0] == 200 else None
 
 
+def country_of(world: World, given: Login) -> dict[str, list[str]]:
+    """What the app sends about the country of the bank; nothing in a world where all banks are in one country."""
+    return {"country_codes": [institutions.find(given["institution_id"]).countries[0]]} if world.two_pairs else {}
+
+
 def some(accounts: list[Account], chance: random.Random) -> list[str]:
     """The accounts that a user chooses: mostly all of them."""
     ids = [account.account_id for account in accounts]
@@ -198,8 +206,8 @@ def stopped_sharing(world: World, person: Person, item: Item, before: list[str])
 
 def go_through_link(world: World, person: Person, chance: random.Random, **more: Any) -> Done | None:
     """Links a bank, up to Link's success."""
-    token = link_token(world, person)
     given = more.pop("given", None) or login(person, chance)
+    token = link_token(world, person, **country_of(world, given))
     return in_link(world, person, token, chance, given, **more) if token else None
 
 
@@ -246,6 +254,11 @@ def exchange(
     body = handed_over(done, chance) | fields
     tries = tries or chance.choice((1, 3, 3))
     answer = ask(world, person, *EXCHANGE, body=body, tries=tries, patience=patience)
+    if code_of(answer) == "link_token_required":
+        body["link_token"] = done["link_token"]
+        answer = ask(world, person, *EXCHANGE, body=body, tries=tries, patience=patience)
+    if ("/item/public_token/exchange", done["item_id"]) in world.plaid.misdirected:
+        world.violated(f"the public token of {done['item_id']} was sent with the other region's keys")
     if succeeded(answer):
         is_connected(world, done)
     if code_of(answer) == "invalid_input":  # metadata are only hints

@@ -16,6 +16,7 @@ webhooks.py   what was acknowledged is on record, and its data arrives
 products.py   rows of products are Plaid's; without products there is no call and no document
 windows.py    no call between an exchange and the store of its token
 removals.py   what its user removed does not come back
+regions.py    no token is sent with the other region's keys
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from tests.simulation.invariants import (
     notes,
     notices,
     products,
+    regions,
     removals,
     rows,
     status,
@@ -53,5 +55,5 @@ def watch(world: World) -> None:
 
 def settled(world: World) -> None:
     """Checks what must hold now that nothing is under way, and the faults of the world have ended."""
-    for check in (items, status, rows, products, balances, notes, due, notices, duplicates, removals):
+    for check in (items, regions, status, rows, products, balances, notes, due, notices, duplicates, removals):
         check.settled(world)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from shared.adapters.plaid.client import PlaidClient
 from shared.domain.audit import AuditAction
 from shared.domain.credentials import StoredAccessToken
 from shared.domain.errors import BankError, Conflict, ProviderError, VaultError
+from shared.domain.plaid_token import PlaidToken
+from shared.domain.region import Region
 from shared.domain.removal import Removal, RemovalOutcome
 from shared.log import log
 from shared.ports import TaskFunction
@@ -108,6 +111,17 @@ def rotation_saved_too_early() -> list[Patch]:
         self.credentials.save(after, expected=expected, audit=[entry])
 
     return [Patch(RotatedTokenStore, "_save", save)]
+
+
+@mutation
+def rotation_forgets_the_region() -> list[Patch]:
+    """A rotated access token counts as one of the first key pair, whichever pair it belongs to."""
+    invalidate = PlaidClient.invalidate
+
+    def forgetful(self: PlaidClient, access_token: PlaidToken) -> PlaidToken:
+        return PlaidToken(invalidate(self, access_token).reveal(), Region.US)
+
+    return [Patch(PlaidClient, "invalidate", forgetful)]
 
 
 @mutation

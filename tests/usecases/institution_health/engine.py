@@ -11,6 +11,7 @@ from shared.domain.institution import InstitutionInfo
 from shared.domain.institution_health.detector import judge
 from shared.domain.institution_health.evidence import HealthState, PlaidStatus, RefreshInterval
 from shared.domain.institution_health.record import HealthRecord
+from shared.usecases.institution_health.ask_plaid_status import AskPlaidStatus
 from shared.usecases.institution_health.carry_out_plan import PlanExecution
 from shared.usecases.institution_health.current_outages import PausedOutages
 from shared.usecases.institution_health.gather_evidence import EvidenceGatherer
@@ -96,12 +97,22 @@ class Engine(Ground):
     # -- The backend -------------------------------------------------------------------------------------------------
 
     @property
+    def ask_status(self) -> AskPlaidStatus:
+        world = self.world
+        return AskPlaidStatus(
+            country_codes=("US",),
+            key_pairs=world.key_pairs,
+            institutions=self.institutions,
+            plaid=world.plaid,
+        )
+
+    @property
     def watch(self) -> WatchInstitutions:
         world = self.world
         return WatchInstitutions(
             records=self.records,
             contacts=self.contacts,
-            plaid=world.plaid,
+            ask_status=self.ask_status,
             tasks=world.queue,
             clock=world.clock,
             executors=world.executors,
@@ -122,7 +133,7 @@ class Engine(Ground):
             detector=judge,
             records=self.records,
             contacts=self.contacts,
-            gather=EvidenceGatherer(contacts=self.contacts, plaid=world.plaid),
+            gather=EvidenceGatherer(contacts=self.contacts, ask_status=self.ask_status),
             probes=probes,
             execution=PlanExecution(
                 pauses=world.pauses,

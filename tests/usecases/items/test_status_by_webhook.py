@@ -561,10 +561,25 @@ def test_new_data_without_a_webhook_is_fetched(world: World, item: FakeItem) -> 
 
 
 def test_daily_check_without_news_changes_nothing(world: World, item: FakeItem) -> None:
-    commits = len(world.store.commits)
     item.last_update = connection(world).last_sync
     world.check.daily_check("1")
+    assert connection(world).last_successful_update == item.last_update
+    commits = len(world.store.commits)
+    world.check.daily_check("1")
     assert len(world.store.commits) == commits
+
+
+def test_daily_check_stores_what_apps_show_about_the_item(world: World, item: FakeItem) -> None:
+    item.update_type, item.auth_method = "user_present_required", "INSTANT_AUTH"
+    item.last_update = world.clock.now()
+    world.check.daily_check("1")
+    stored = connection(world)
+    assert (stored.update_type, stored.auth_method) == ("user_present_required", "INSTANT_AUTH")
+    item.update_type = None
+    item.error = problem(ErrorClass.USER, "ITEM_LOGIN_REQUIRED")
+    world.check.daily_check("1")
+    assert connection(world).status is ItemStatus.BAD
+    assert connection(world).update_type == "user_present_required", "what an answer leaves out stays"
 
 
 def test_repair_without_a_webhook_is_detected_from_new_data(world: World, item: FakeItem) -> None:

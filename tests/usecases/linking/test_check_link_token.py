@@ -10,7 +10,8 @@ from shared.domain.errors import InvalidArgument, Unavailable
 from shared.domain.hosted_link import LinkSession
 from shared.domain.link import LinkProducts
 from shared.usecases.linking.check_link_token import CheckLinkToken
-from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults, LinkOptions
+from shared.usecases.linking.create_link_token import CreateLinkToken
+from shared.usecases.linking.link_options import LinkDefaults, LinkOptions
 from tests.fakes import FakeLinks, FakeProfiles
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.linking_ground import exchange, store_down
@@ -28,6 +29,7 @@ def issue(world: World, links: FakeLinks, **wish: str) -> str:
         vault=world.vault,
         connections=world.store,
         credentials=world.credentials,
+        institutions=world.institutions,
         product_consents=world.product_consents,
         profiles=FakeProfiles(),
         links=links,

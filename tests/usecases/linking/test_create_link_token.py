@@ -10,12 +10,14 @@ import pytest
 from shared.adapters.plaid.errors import BY_CODE, from_answer
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.errors import ErrorClass, FailedPrecondition, InvalidArgument, ProviderError
-from shared.domain.link import CONSENT_PRODUCTS, COUNTRIES, LANGUAGES, PRODUCTS, LinkProducts
+from shared.domain.link import CONSENT_PRODUCTS, LANGUAGES, PRODUCTS, LinkProducts
+from shared.domain.market import COUNTRIES, COUNTRIES_OF, PRODUCT_MARKETS, Market
 from shared.domain.products.kinds import ProductKind
 from shared.domain.status import ERRORS, action_for, after, event_of
 from shared.ports import LinkRequest, Profile
-from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults, LinkOptions
-from tests.fakes import FakeLinks, FakeProfiles, problem
+from shared.usecases.linking.create_link_token import CreateLinkToken
+from shared.usecases.linking.link_options import LinkDefaults, LinkOptions
+from tests.fakes import FakeLinks, FakeProfiles, institution, problem
 from tests.usecases.conftest import ALICE, World
 
 
@@ -29,13 +31,14 @@ def link(
     synced: tuple[ProductKind, ...] = (),
     allowed: Iterable[str] = PRODUCTS,
     plain_http: bool = False,
+    countries: tuple[str, ...] = ("US",),
     **wish: Any,
 ) -> LinkRequest:
     """The request that was sent to Plaid."""
     CreateLinkToken(
         defaults=LinkDefaults(
             "en",
-            ("US",),
+            countries,
             LinkProducts(offers, if_supported, optional),
             "https://us.example/",
             plain_http=plain_http,
@@ -46,6 +49,7 @@ def link(
         vault=world.vault,
         connections=world.store,
         credentials=world.credentials,
+        institutions=world.institutions,
         product_consents=world.product_consents,
         profiles=FakeProfiles(profile),
         links=FakeLinks(),
@@ -57,10 +61,11 @@ def link(
 
 def refusal(world: World, **wish: Any) -> str:
     """Why a request is refused, before any call."""
+    before = world.calls.log.count("bank.create_link_token")
     with pytest.raises(InvalidArgument) as refused:
         link(world, **wish)
     assert refused.value.code == "invalid_input"
-    assert "bank.create_link_token" not in world.calls.log
+    assert world.calls.log.count("bank.create_link_token") == before
     return refused.value.message
 
 
@@ -135,7 +140,7 @@ def test_no_product_is_in_two_lists(world: World, others: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("countries", "asked"), [(("CA",), True), (("GB", "US"), True), (("GB",), False), (("DE", "FR"), False)]
+    ("countries", "asked"), [(("CA",), True), (("CA", "US"), True), (("GB",), False), (("DE", "FR"), False)]
 )
 def test_consent_by_product_is_requested_where_link_asks_for_it(
     world: World, countries: tuple[str, ...], asked: bool
@@ -192,8 +197,86 @@ def test_every_language_of_link_may_be_asked_for(world: World, language: str) ->
     assert link(world, language=language).language == language
 
 
-def test_every_country_of_link_may_be_asked_for(world: World) -> None:
-    assert link(world, country_codes=tuple(sorted(COUNTRIES))).country_codes == tuple(sorted(COUNTRIES))
+@pytest.mark.parametrize("market", Market)
+def test_all_countries_of_one_market_may_be_requested_together(world: World, market: Market) -> None:
+    countries = tuple(sorted(COUNTRIES_OF[market]))
+    assert link(world, country_codes=countries, products=("transactions",)).country_codes == countries
+
+
+@pytest.mark.parametrize(
+    "countries", [("US", "GB"), ("GB", "FR"), ("FR", "DE", "CA"), tuple(sorted(COUNTRIES))], ids=str
+)
+def test_countries_of_several_markets_are_refused(world: World, countries: tuple[str, ...]) -> None:
+    assert "of one region only" in refusal(world, country_codes=countries)
+    world.connected()
+    assert "of one region only" in refusal(world, country_codes=countries, connection_id="1")
+
+
+@pytest.mark.parametrize(
+    ("mixed", "used"),
+    [(("GB", "US", "FR"), ("GB",)), (("FR", "GB", "DE"), ("FR", "DE")), (("CA", "GB", "US"), ("CA", "US"))],
+    ids=str,
+)
+def test_of_mixed_countries_in_a_profile_or_setting_those_of_the_first_ones_market_are_used(
+    world: World, mixed: tuple[str, ...], used: tuple[str, ...]
+) -> None:
+    assert link(world, profile=Profile(country_codes=list(mixed))).country_codes == used
+    assert link(world, countries=mixed).country_codes == used
+
+
+@pytest.mark.parametrize(
+    ("country", "kept"), [("CA", ("transactions", "liabilities", "identity")), ("GB", ("transactions", "identity"))]
+)
+def test_operators_products_outside_their_market_are_dropped(world: World, country: str, kept: tuple[str, ...]) -> None:
+    request = link(world, offers=("transactions", "liabilities"), optional=("identity",), country_codes=(country,))
+    assert (*request.products, *request.optional_products) == kept
+
+
+def test_transactions_replace_required_products_that_the_market_does_not_have(world: World) -> None:
+    request = link(world, offers=("liabilities",), optional=("transactions", "investments"), country_codes=("FR",))
+    assert lists(request) == (("transactions",), (), (), ())
+
+
+@pytest.mark.parametrize("market", Market)
+@pytest.mark.parametrize("product", sorted(PRODUCTS))
+def test_product_outside_its_market_is_refused_if_the_app_requests_it(
+    world: World, market: Market, product: str
+) -> None:
+    country = min(COUNTRIES_OF[market])
+    if market in PRODUCT_MARKETS[product]:
+        assert link(world, country_codes=(country,), products=(product,)).products == (product,)
+    else:
+        assert f"does not offer {product}" in refusal(world, country_codes=(country,), products=(product,))
+
+
+def test_update_mode_uses_the_countries_of_the_bank_wherever_its_user_is(world: World) -> None:
+    world.connected()
+    world.institutions.put(institution("ins_1", countries=("GB",)))
+    assert link(world, connection_id="1", profile=Profile(country_codes=["US"])).country_codes == ("GB",)
+    assert "account_selection" in refusal(world, connection_id="1", account_selection=True)
+    assert "does not offer liabilities" in refusal(world, connection_id="1", products=("liabilities",))
+    world.institutions.put(institution("ins_1", countries=("US", "CA")))
+    assert link(
+        world, connection_id="1", account_selection=True, profile=Profile(country_codes=["FR"])
+    ).account_selection
+    assert link(world, connection_id="1", country_codes=("FR",)).country_codes == ("US", "CA")
+    assert "account_selection" in refusal(world, connection_id="1", account_selection=True, country_codes=("FR",))
+
+
+@pytest.mark.parametrize(("wished", "used"), [("FR", ("FR", "IE")), ("GB", ("GB",)), ("US", ("GB",))])
+def test_update_mode_of_a_bank_in_several_markets_uses_the_market_of_its_user(
+    world: World, wished: str, used: tuple[str, ...]
+) -> None:
+    world.connected()
+    world.institutions.put(institution("ins_1", countries=("GB", "FR", "IE")))
+    assert link(world, connection_id="1", country_codes=(wished,)).country_codes == used
+
+
+def test_update_mode_requests_no_consent_for_products_that_the_market_does_not_have(world: World) -> None:
+    world.connected()
+    world.institutions.put(institution("ins_1", countries=("DE",)))
+    world.product_consents.by_connection = {"1": set(ProductKind)}
+    assert link(world, synced=tuple(ProductKind), connection_id="1").consent_products == ("transactions",)
 
 
 @pytest.mark.parametrize("language", ["xx", "EN", "en-US", "", "eng"])
@@ -204,11 +287,6 @@ def test_a_language_that_link_does_not_speak_is_refused(world: World, language: 
 @pytest.mark.parametrize("countries", [("XX",), ("US", "XX"), ("us",), ("CH",)])
 def test_a_country_where_link_does_not_work_is_refused(world: World, countries: tuple[str, ...]) -> None:
     assert refusal(world, country_codes=countries).startswith("country_codes:")
-
-
-def test_new_bank_may_use_every_product_without_further_requirements(world: World) -> None:
-    for product in PRODUCTS:
-        assert link(world, products=(product,)).products == (product,)
 
 
 @pytest.mark.parametrize(

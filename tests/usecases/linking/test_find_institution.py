@@ -12,6 +12,7 @@ import pytest
 
 from shared.domain.errors import ErrorClass, ProviderError
 from shared.domain.institution import FRESH_FOR, REFRESH_AFTER, InstitutionInfo
+from shared.domain.region import Region
 from shared.usecases.linking import refresh_institutions as refreshing
 from shared.usecases.linking.find_institution import CLAIM_FOR, WAITS, FindInstitution
 from shared.usecases.linking.refresh_institutions import Refreshed, RefreshInstitutions
@@ -30,16 +31,19 @@ def find(
     world: World, cache: FakeInstitutions, name: str = "ins_1", *, sleep: Callable[[float], None] | None = None
 ) -> InstitutionInfo:
     return FindInstitution(
+        key_pairs=world.key_pairs,
         country_codes=("US",),
         institutions=cache,
         plaid=world.plaid,
         clock=world.clock,
         sleep=sleep or (lambda seconds: world.clock.move(timedelta(seconds=seconds))),
-    )(name)
+    )(name, Region.US)
 
 
 def refresh(world: World, cache: FakeInstitutions) -> Refreshed:
-    return RefreshInstitutions(country_codes=("US",), institutions=cache, plaid=world.plaid, clock=world.clock)()
+    return RefreshInstitutions(
+        key_pairs=world.key_pairs, country_codes=("US",), institutions=cache, plaid=world.plaid, clock=world.clock
+    )()
 
 
 def down() -> ProviderError:

@@ -17,9 +17,10 @@ from shared.domain.hosted_link import MAX_PUBLIC_TOKENS, LinkOutcome, LinkResult
 from shared.domain.link import LinkProducts
 from shared.domain.webhook import Webhook
 from shared.settings import Settings
-from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults, LinkOptions
+from shared.usecases.linking.create_link_token import CreateLinkToken
 from shared.usecases.linking.exchange_hosted_link import ExchangeHostedLink
 from shared.usecases.linking.exchange_public_token import LinkedItem
+from shared.usecases.linking.link_options import LinkDefaults, LinkOptions
 from shared.usecases.linking.receive_link_webhook import ReceiveLinkWebhook
 from tests.fakes import Calls, Crash, FakeInstitutions, FakeLinks, FakeProfiles, problem, vault_problem
 from tests.usecases.conftest import ALICE, World
@@ -50,6 +51,7 @@ class Hosted:
             vault=self.world.vault,
             connections=self.world.store,
             credentials=self.world.credentials,
+            institutions=self.world.institutions,
             product_consents=self.world.product_consents,
             profiles=FakeProfiles(),
             links=self.links,

@@ -11,6 +11,7 @@ from shared.domain.account import Account
 from shared.domain.products.kinds import ProductKind
 from shared.domain.products.product_progress import ProductProgress
 from shared.domain.products.product_state import ProductState, product_id
+from shared.domain.region import Region
 from shared.ports import TaskFunction
 from shared.usecases.enqueue import enqueue_product
 from shared.usecases.products.run_product import RunProduct
@@ -48,9 +49,9 @@ class ProductWorld(World):
         """What the bank of a connection holds of products."""
         return self.plaid_products.data[f"item-{name}"]
 
-    def invested(self, name: str = "1") -> FakeItem:
+    def invested(self, name: str = "1", *, region: Region = Region.US) -> FakeItem:
         """A connected item with rows of every kind, whose first sync is pending."""
-        item = self.connected(name)
+        item = self.connected(name, region=region)
         item.accounts = every_account()
         data = self.data(name)
         data.put(RECURRING, stream_row("rent"), stream_row("gym", merchant_name="Gym"))

@@ -9,7 +9,7 @@ import pytest
 from shared.domain.errors import ErrorClass, Unavailable
 from shared.domain.products.kinds import ProductKind, ProductStatus
 from shared.domain.transaction import History
-from tests.fakes import account, problem, row
+from tests.fakes import account, institution, problem, row
 from tests.usecases.products.ground import HOLDINGS, LIABILITIES, RECURRING, TRADES, ProductWorld, typed
 
 
@@ -220,3 +220,27 @@ def test_the_kinds_of_accounts_decide_which_products_fit() -> None:
     world.synced()
     assert world.product(LIABILITIES).account_ids == ("loan",)
     assert world.product(TRADES).account_ids == ()
+
+
+@pytest.mark.parametrize(("country", "asked"), [("CA", set(ProductKind)), ("GB", {RECURRING}), ("FR", set())])
+def test_plaid_is_not_called_for_products_that_it_does_not_offer_in_the_banks_country(
+    country: str, asked: set[ProductKind]
+) -> None:
+    world = ProductWorld()
+    world.invested()
+    world.institutions.put(institution("ins_1", countries=(country,)))
+    world.synced()
+    world.pass_days(40)
+    assert {name.removeprefix("bank.") for name in calls(world)} == asked
+    unsupported = {kind for kind in ProductKind if world.view(kind).status is ProductStatus.UNSUPPORTED}
+    assert unsupported == set(ProductKind) - asked
+
+
+def test_recurring_payments_are_detected_where_plaid_does_not_offer_them() -> None:
+    world = ProductWorld(RECURRING)
+    months = [f"2025-{month:02}-03" for month in range(8, 13)]
+    world.connected("1", *(row(f"r{day}", date=day, name="Loyer", amount="950") for day in months))
+    world.institutions.put(institution("ins_1", countries=("FR",)))
+    world.synced()
+    assert len(world.stored(RECURRING)) == 1
+    assert not calls(world)

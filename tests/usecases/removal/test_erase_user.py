@@ -12,8 +12,9 @@ import pytest
 from shared.domain.errors import BankError, ErrorClass, Unavailable
 from shared.domain.exchange import Intent
 from shared.domain.notification import NotificationKind, notification
+from shared.domain.plaid_token import PlaidToken
+from shared.domain.region import Region
 from shared.domain.removal import RemovalReason
-from shared.domain.secret import Secret
 from tests.fakes import Crash, problem, row
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.linking_ground import sweep
@@ -153,7 +154,7 @@ def test_erasure_without_connections_removes_notifications(world: World) -> None
 
 def unfinished(world: World, answer: dict[str, object] | None = None) -> None:
     item = world.plaid.new_item("half")
-    token = world.vault.seal(Secret("token-half"), app_user_id=ALICE, connection_id="half")
+    token = world.vault.seal(PlaidToken("token-half", Region.US), app_user_id=ALICE, connection_id="half")
     intent = Intent("i-half", ALICE, "half", world.clock.now(), "a", item.item_id, token, answer)
     world.intents.begin(intent)
 

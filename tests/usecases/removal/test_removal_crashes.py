@@ -9,8 +9,9 @@ import pytest
 
 from shared.domain.errors import ErrorClass
 from shared.domain.exchange import Intent
+from shared.domain.plaid_token import PlaidToken
+from shared.domain.region import Region
 from shared.domain.removal import RemovalReason
-from shared.domain.secret import Secret
 from shared.ports import Delivery
 from tests.fakes import Crash, problem
 from tests.usecases.conftest import ALICE, World
@@ -19,7 +20,7 @@ from tests.usecases.removal.removal_ground import revoked_error, rows, tell
 
 
 def connected(world: World) -> None:
-    world.connected("1", *rows(5))
+    world.connected("1", *rows(5), region=Region.EU)
     world.settle()
     world.inbox.record(Delivery("d1", {}, world.clock.now(), "1"))
 
@@ -117,7 +118,7 @@ def test_erasure_interrupted_anywhere_completes(where: str, down: int) -> None:
         for name in ("1", "2"):
             world.connected(name, *rows(3))
         world.settle()
-        token = world.vault.seal(Secret("token-half"), app_user_id=ALICE, connection_id="half")
+        token = world.vault.seal(PlaidToken("token-half", Region.US), app_user_id=ALICE, connection_id="half")
         item = world.plaid.new_item("half")
         world.intents.begin(Intent("i-half", ALICE, "half", world.clock.now(), "a", item.item_id, token))
         world.plaid.fail("remove", *[problem(ErrorClass.TRANSIENT, "INTERNAL_SERVER_ERROR")] * down)

@@ -11,8 +11,8 @@ import pytest
 from shared.domain import page_trail
 from shared.domain.connection import ItemStatus
 from shared.domain.errors import CursorRejected, ErrorClass, PagingInterrupted
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.progress import SyncStatus
-from shared.domain.secret import Secret
 from shared.domain.transaction import History, Page
 from shared.usecases.sync import write_changes
 from shared.usecases.sync.run_sync import Outcome
@@ -24,7 +24,7 @@ def answers_with(world: World, monkeypatch: pytest.MonkeyPatch, after: Callable[
     """Make every page name the cursor from `after` and claim more pages; returns the cursors that are requested."""
     asked: list[str] = []
 
-    def changes(access_token: Secret, *, cursor: str | None) -> Page:
+    def changes(access_token: PlaidToken, *, cursor: str | None) -> Page:
         asked.append(cursor or "")
         if world.plaid.on_page is not None:
             world.plaid.on_page()
@@ -152,7 +152,7 @@ def test_empty_pages_that_promise_more_fail(world: World, monkeypatch: pytest.Mo
     numbers = count(1)
     asked = 0
 
-    def changes(access_token: Secret, *, cursor: str | None) -> Page:
+    def changes(access_token: PlaidToken, *, cursor: str | None) -> Page:
         nonlocal asked
         asked += 1
         return Page([], [], [], [], str(next(numbers)), has_more=True, history=History.COMPLETE)

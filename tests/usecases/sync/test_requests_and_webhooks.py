@@ -23,7 +23,8 @@ from shared.domain.errors import (
 from shared.domain.link import LinkProducts
 from shared.domain.progress import SyncProgress, SyncStatus
 from shared.ports import Profile
-from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults, LinkOptions
+from shared.usecases.linking.create_link_token import CreateLinkToken
+from shared.usecases.linking.link_options import LinkDefaults, LinkOptions
 from shared.usecases.linking.start_first_sync import StartFirstSync
 from tests.fakes import FakeInbox, FakeInstitutions, FakeLinks, FakeProfiles, problem, row
 from tests.usecases.conftest import ALICE, World
@@ -313,6 +314,7 @@ def link(world: World, wish: LinkOptions, profile: Profile = Profile()) -> None:
         vault=world.vault,
         connections=world.store,
         credentials=world.credentials,
+        institutions=world.institutions,
         product_consents=world.product_consents,
         profiles=FakeProfiles(profile),
         links=FakeLinks(),

@@ -11,6 +11,7 @@ from shared.domain.audit import Actor, AuditAction
 from shared.domain.connection import Action, ItemStatus
 from shared.domain.credentials import StoredAccessToken
 from shared.domain.errors import BankError, ErrorKind, ProviderError
+from shared.domain.region import Region
 from shared.ports import TaskFunction
 from tests.fakes import Crash, row
 from tests.usecases.conftest import ALICE, World
@@ -19,8 +20,8 @@ LATER = grace_periods.ROTATION + timedelta(seconds=1)
 
 
 def with_a_connection(world: World) -> World:
-    """A connection whose data are synced."""
-    world.connected("1", *(row(f"t{n}") for n in range(5)))
+    """A connection of the second key pair whose data are synced."""
+    world.connected("1", *(row(f"t{n}") for n in range(5)), region=Region.EU)
     world.settle()
     return world
 

@@ -13,7 +13,8 @@ from shared.adapters.vault.envelope import EnvelopeVault
 from shared.adapters.vault.keys import LocalKeys, new_keyset
 from shared.domain.connection import SealedToken
 from shared.domain.errors import ErrorClass, VaultError
-from shared.domain.secret import Secret
+from shared.domain.plaid_token import PlaidToken
+from shared.domain.region import Region
 from shared.ports import StoredSeal
 from shared.usecases.tokens.reencrypt_tokens import Reencryption, ReencryptionResult
 from tests.fake_seals import FakeSeals
@@ -60,7 +61,7 @@ def sealed_with_the_old_key(count: int) -> FakeSeals:
     seals, old = FakeSeals(), vault(OLD)
     for number in range(count):
         place = place_of(number)
-        sealed = old.seal(Secret(f"token {number}"), **place)
+        sealed = old.seal(PlaidToken(f"token {number}", Region.US), **place)
         seals.put(f"{PLACES[number % 3]}/c{number}", sealed, **place)
     return seals
 
@@ -120,7 +121,7 @@ def test_a_token_that_does_not_open_is_reported_and_does_not_stop_the_others(cap
 
 def test_token_rotated_meanwhile_is_not_overwritten() -> None:
     seals = sealed_with_the_old_key(3)
-    newer = vault(BOTH).seal(Secret("rotated"), **place_of(0), generation=2)
+    newer = vault(BOTH).seal(PlaidToken("rotated", Region.US), **place_of(0), generation=2)
 
     class Meanwhile(FakeSeals):
         def replace(self, stored: StoredSeal, sealed: SealedToken) -> None:
@@ -150,7 +151,7 @@ def test_key_service_outage_stops_the_step_and_reports_no_token() -> None:
     seals = sealed_with_the_old_key(2)
 
     class Down(EnvelopeVault):
-        def open(self, *_args: Any, **_more: Any) -> Secret:
+        def open(self, *_args: Any, **_more: Any) -> PlaidToken:
             raise vault_problem(ErrorClass.TRANSIENT, "UNAVAILABLE")
 
     with pytest.raises(VaultError):

@@ -14,7 +14,8 @@ from shared.domain.connection import ItemStatus
 from shared.domain.errors import BankError, FailedPrecondition, Unavailable
 from shared.domain.link import LinkProducts
 from shared.domain.removal import Removal, RemovalReason
-from shared.usecases.linking.create_link_token import CreateLinkToken, LinkDefaults, LinkOptions
+from shared.usecases.linking.create_link_token import CreateLinkToken
+from shared.usecases.linking.link_options import LinkDefaults, LinkOptions
 from shared.usecases.sync import write_changes
 from shared.usecases.sync.run_sync import Outcome
 from tests.fakes import FakeLinks, FakeProfiles, row
@@ -137,6 +138,7 @@ def link(world: World) -> Any:
         vault=world.vault,
         connections=world.store,
         credentials=world.credentials,
+        institutions=world.institutions,
         product_consents=world.product_consents,
         profiles=FakeProfiles(),
         links=FakeLinks(),

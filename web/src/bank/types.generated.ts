@@ -8,6 +8,7 @@ export interface BankConnection {
   institution_id: string | null;
   institution_name: string | null;
   item_id: string;
+  region: Region;
   status: ItemStatus;
   error_type: string | null;
   error_code: string | null;
@@ -16,12 +17,18 @@ export interface BankConnection {
   account_ids: string[];
   institution: Branding | null;
   consent_expiration_time: Timestamp | null;
+  update_type: string | null;
+  auth_method: string | null;
+  products: string[];
+  last_successful_update: Timestamp | null;
   history_late?: boolean;
   replaces?: string | null;
   history_moved?: MovedHistory | null;
   created_at: Timestamp;
   updated_at: Timestamp;
 }
+
+export type Region = "us" | "eu";
 
 export type ItemStatus = "good" | "bad" | "error" | "pending_expiration" | "pending_disconnect";
 
@@ -113,6 +120,7 @@ export interface Category {
   primary: string;
   detailed: string;
   confidence_level: string | null;
+  version: string | null;
 }
 
 /** A transaction of a replaced connection whose note has no transaction in the new one. */

@@ -17,11 +17,13 @@ export function AccountRow({ account, full = false }: { account: Account; full?:
   const { balances } = account;
   const current = balanceOf(account);
   const shown = current === null ? "–" : money(isOwed(account) ? negated(current) : current, balances, language);
+  // The limit of a current account in Europe is its overdraft.
+  const limitName = account.type === "depository" ? t.connection.overdraft : t.connection.limit;
   const more = [
     full && balances.available !== null && balances.available !== current
       ? `${money(balances.available, balances, language)} ${t.connection.available}`
       : null,
-    full && balances.limit !== null ? `${money(balances.limit, balances, language)} ${t.connection.limit}` : null,
+    full && balances.limit !== null ? `${money(balances.limit, balances, language)} ${limitName}` : null,
   ].filter((one) => one !== null);
   return (
     <li className="account">

@@ -178,6 +178,7 @@ const de: Texts = {
     accounts: "Konten",
     available: "verfügbar",
     limit: "Rahmen",
+    overdraft: "Überziehungsrahmen",
     since: "Verbunden seit",
     lastSync: "Letzte Synchronisierung",
     refreshedAt: "Bank zuletzt abgefragt",

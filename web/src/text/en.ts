@@ -167,6 +167,7 @@ const en = {
     accounts: "Accounts",
     available: "available",
     limit: "limit",
+    overdraft: "overdraft limit",
     since: "Connected since",
     lastSync: "Last sync",
     refreshedAt: "Bank last checked",

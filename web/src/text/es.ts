@@ -173,6 +173,7 @@ const es: Texts = {
     accounts: "Cuentas",
     available: "disponible",
     limit: "límite",
+    overdraft: "de descubierto autorizado",
     since: "Conectado desde",
     lastSync: "Última sincronización",
     refreshedAt: "Última consulta al banco",

@@ -178,6 +178,7 @@ const fr: Texts = {
     accounts: "Comptes",
     available: "disponibles",
     limit: "de plafond",
+    overdraft: "de découvert autorisé",
     since: "Connexion établie",
     lastSync: "Synchronisation",
     refreshedAt: "Banque consultée",

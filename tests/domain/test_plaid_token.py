@@ -14,25 +14,26 @@ from pydantic import BaseModel, ConfigDict
 
 import main  # noqa: F401 (sets the options of the functions before one is loaded)
 from shared.domain.connection import SealedToken
-from shared.domain.secret import Secret
+from shared.domain.plaid_token import PlaidToken
+from shared.domain.region import Region
 from shared.log import JsonFormatter
 from shared.ports import LinkRequest
 from shared.serving.exchange_input import Input
 from shared.usecases.linking.exchange_public_token import LinkedItem
 
 VALUE = "a private value"
-SECRET = Secret(VALUE)
+SECRET = PlaidToken(VALUE, Region.US)
 
 
 @dataclass
 class Holder:
-    token: Secret
+    token: PlaidToken
 
 
 class Model(BaseModel):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    token: Secret
+    token: PlaidToken
 
 
 @pytest.mark.parametrize(
@@ -76,11 +77,11 @@ def test_secret_cannot_be_serialized_pickled_or_copied() -> None:
 def test_secret_has_no_attributes() -> None:
     with pytest.raises(TypeError):
         vars(SECRET)
-    assert not [name for name in dir(SECRET) if not name.startswith("_") and name != "reveal"]
+    assert not [name for name in dir(SECRET) if not name.startswith("_") and name not in ("reveal", "region")]
 
 
 def test_stack_trace_and_log_line_do_not_show_the_secret() -> None:
-    def fails(token: Secret) -> None:
+    def fails(token: PlaidToken) -> None:
         raise RuntimeError(f"cannot use {token}")
 
     try:
@@ -95,6 +96,7 @@ def test_stack_trace_and_log_line_do_not_show_the_secret() -> None:
 
 
 def test_secret_is_equal_to_itself_and_can_be_revealed() -> None:
-    assert Secret(VALUE).reveal() == VALUE
-    assert {SECRET, Secret(VALUE)} == {SECRET}
+    assert PlaidToken(VALUE, Region.US).reveal() == VALUE
+    assert {SECRET, PlaidToken(VALUE, Region.US)} == {SECRET}
     assert SECRET != VALUE
+    assert PlaidToken(VALUE, Region.EU) != SECRET
