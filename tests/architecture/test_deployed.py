@@ -68,7 +68,7 @@ print(json.dumps(sorted(sys.modules)))
 """
 # The SDK's with Firestore, and our own choices: pydantic, Tink, Plaid's transport, Cloud Tasks.
 MOST_FOREIGN_MODULES = 1_180
-MOST_OWN_MODULES = 205  # small modules: splitting a file must neither hide a heavy import nor be forbidden
+MOST_OWN_MODULES = 215  # small modules: splitting a file must neither hide a heavy import nor be forbidden
 
 
 @pytest.mark.parametrize("function", ["synctransactions", "exchange_public_token", "plaid_webhook"])

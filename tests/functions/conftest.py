@@ -22,6 +22,8 @@ from shared.serving.refused_calls import RefusedCalls
 from shared.settings import Settings
 from shared.usecases.sync.refresh_transactions import TransactionsRefresh
 from tests.declared_errors import undeclared_errors
+from tests.fake_health import FakeBankContacts, FakeHealthRecords
+from tests.fake_outages import FakeOutageNotices, FakePublishedHealth
 from tests.fakes import FakeInstitutions, FakeProfiles, FakeWebhookKeys, problem
 from tests.usecases.conftest import ALICE, World
 
@@ -82,6 +84,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 def stand_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the functions use a world of fakes."""
+    institutions = FakeInstitutions()
     outside: dict[str, object] = {
         "settings": Settings(project="demo-bank", cors_origins=("https://app.example",)),
         "callers": Callers(),
@@ -98,7 +101,7 @@ def stand_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         "credentials": world.credentials,
         "syncs": world.store,
         "intents": world.intents,
-        "institutions": FakeInstitutions(),
+        "institutions": institutions,
         "profiles": FakeProfiles(),
         "links": world.links,
         "connection_cap": world.cap,
@@ -118,6 +121,10 @@ def stand_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         "paused": world.paused,
         "recently_paused": world.paused,
         "refused_calls": RefusedCalls(),
+        "health_records": FakeHealthRecords(world.calls),
+        "bank_contacts": FakeBankContacts(world.store, institutions),
+        "outage_notices": FakeOutageNotices(world.store),
+        "published_health": FakePublishedHealth(),
     }
     for name, fake in outside.items():
         monkeypatch.setattr(container, name, lambda fake=fake: fake)

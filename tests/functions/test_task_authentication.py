@@ -27,6 +27,8 @@ TASKS = {
     "checkitems": {},
     "exchangelink": {"result_id": "1"},
     "rotatetoken": {"connection_id": "1"},
+    "judgeinstitution": {"institution_id": "ins_1"},
+    "sendpush": {"app_user_id": "alice", "lost_at": "2026-03-01T12:00:00Z"},
 }
 OURS = tasks_caller("a-bank")
 

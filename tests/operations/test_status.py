@@ -14,6 +14,7 @@ from shared.domain.health import Health, UnhealthyConnection
 from shared.domain.institution_health.evidence import HealthState, Verdict
 from shared.serving import container
 from shared.settings import Settings, settings
+from tests.fake_health import FakeHealthRecords
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WELL = Health(
@@ -110,7 +111,12 @@ def test_command_counts_and_looks_up_institution_names(
         def find(self, _: str) -> Any:
             return type("Connection", (), {"institution_name": None, "institution_id": "ins_7"})
 
-    outside = {"health_figures": Figures(), "connections": Connections(), "settings": Settings(project="demo-bank")}
+    outside = {
+        "health_figures": Figures(),
+        "connections": Connections(),
+        "health_records": FakeHealthRecords(),
+        "settings": Settings(project="demo-bank"),
+    }
     for name, fake in outside.items():
         monkeypatch.setattr(container, name, lambda fake=fake: fake)
     assert main(["status"]) == 0

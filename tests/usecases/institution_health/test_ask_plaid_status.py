@@ -6,11 +6,12 @@ import pytest
 
 from shared.domain.errors import ErrorClass, ProviderError
 from shared.domain.institution import InstitutionInfo
-from shared.domain.institution_health.evidence import PlaidStatus
+from shared.domain.institution_health.evidence import HealthState, PlaidStatus
 from shared.domain.region import KeyPairs, Region
 from tests.fakes import problem
 from tests.usecases.conftest import World
 from tests.usecases.institution_health.engine import STOPPED, Engine
+from tests.usecases.institution_health.ground import HOUR
 
 ABROAD, BOTH, UNKNOWN = "ins_gb", "ins_both", "ins_unknown"
 
@@ -66,3 +67,18 @@ def test_a_plaid_that_is_down_is_asked_once(engine: Engine) -> None:
     with pytest.raises(ProviderError):
         engine.ask_status(ABROAD)
     assert engine.world.calls.log == ["bank.institution_status"]
+
+
+def test_an_outage_abroad_is_detected_and_ended_with_the_second_pair_alone(world: World) -> None:
+    world.key_pairs, world.plaid.region = KeyPairs(has_eu=True), Region.EU
+    engine = Engine(world)
+    for one in list(engine.institutions.known.values()):
+        engine.institutions.put(one.model_copy(update={"country_codes": ("FR",)}))
+    world.plaid.asked_for_status.clear()
+    engine.goes_down_at_bank()
+    engine.live(HOUR)
+    assert engine.state() is HealthState.DOWN
+    engine.comes_back()
+    engine.live(4 * HOUR)
+    assert engine.state() is HealthState.HEALTHY
+    assert {region for _, region in world.plaid.asked_for_status} == {Region.EU}

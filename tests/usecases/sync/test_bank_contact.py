@@ -123,6 +123,7 @@ def test_a_failed_live_balance_is_recorded_and_the_bank_is_judged(connected: Wor
 def test_a_daily_check_records_plaid_s_failed_update_once_and_its_end(connected: World) -> None:
     item = connected.plaid.by_id("item-1")
     item.last_update = connected.store.connections["1"].last_sync
+    connected.check.daily_check("1")  # shows the update in the connection
     writes = connected.calls.log.count("store.save")
     connected.check.daily_check("1")
     assert connected.calls.log.count("store.save") == writes, "a healthy connection costs no write"
