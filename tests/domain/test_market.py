@@ -90,7 +90,7 @@ def test_products_outside_a_market_leave_every_list() -> None:
         ((), set(ProductKind)),
         (("CH",), set(ProductKind)),
     ],
-    ids=str,
+    ids=range(6),
 )
 def test_banks_countries_decide_which_products_plaid_offers(
     countries: tuple[str, ...], offered: set[ProductKind]
