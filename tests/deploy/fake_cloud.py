@@ -432,7 +432,11 @@ class Cloud:
             case ["backups", "schedules", "create"]:
                 self._there("databases", name)
                 kind = flags["recurrence"]
-                return self._make("schedules", kind, {f"{kind}Recurrence": {}, "retention": flags["retention"]})
+                made = {"name": f"projects/p/databases/{name}/backupSchedules/{kind}", f"{kind}Recurrence": {}}
+                return self._make("schedules", kind, made | {"retention": _seconds(flags["retention"])})
+            case ["backups", "schedules", "update"]:
+                schedule, kept = self._there("schedules", flags["backup-schedule"]), _seconds(flags["retention"])
+                return self._change(lambda: schedule.update(retention=kept))
         raise Refused(f"unknown: {words}")
 
     def _run(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
@@ -731,3 +735,8 @@ def _file(path: str) -> Json:
 
 def _metrics_in(made: Json) -> set[str]:
     return set(re.findall(r"logging\.googleapis\.com/user/(\w+)", json.dumps(made)))
+
+
+def _seconds(duration: str) -> str:
+    """A duration as Google's services answer it."""
+    return f"{int(duration[:-1]) * {'d': 1, 'w': 7}[duration[-1]] * 86400}s"
