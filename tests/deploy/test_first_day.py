@@ -151,3 +151,14 @@ def test_backups_that_are_kept_longer_than_the_settings_say_stay(cloud: Cloud, r
     deploy(ready())
     assert cloud.state["schedules"]["daily"]["retention"] == "2592000s"
     assert "  note: daily backups stay for 30 days, as before. To change that: gcloud" in said
+
+
+@pytest.mark.parametrize("given", ["a@example.com,b@example.com", "a@example.com b@example.com", "a at b", "@"])
+def test_alert_address_that_is_not_one_address_is_refused(
+    cloud: Cloud, ready: Deploy, environment: Path, given: str
+) -> None:
+    """Cloud Monitoring would refuse it after everything else was deployed."""
+    add(environment, f"DEPLOY_ALERT_EMAIL={given}\n")
+    with pytest.raises(DeployError, match=r"set DEPLOY_ALERT_EMAIL in .* to one address"):
+        deploy(ready())
+    assert cloud.changes == 0
