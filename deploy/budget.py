@@ -4,6 +4,7 @@ It belongs to the billing account, where a deployer often has no rights; then th
 administrator and continues.
 """
 
+import shlex
 from typing import Any
 
 from deploy.channels import channels
@@ -12,19 +13,23 @@ from deploy.tools import DeployError
 
 THRESHOLDS = ("percent=0.5", "percent=0.9", "percent=1.0", "percent=1.0,basis=forecasted-spend")
 MOST_CHANNELS = 5  # a budget's limit; it accepts only channels that send e-mail
+CHANNELS = "--notifications-rule-monitoring-notification-channels"
 ROLE = "roles/billing.costsManager"
-REFUSED = ("PERMISSION_DENIED", "does not have permission", "403")
+REFUSED = ("PERMISSION_DENIED", "does not have permission")  # no bare number: an id in the command may contain it
 
 
 def budget(context: Context) -> None:
-    """Creates the budget, or changes its amount.
+    """Creates the budget, or changes its amount and whom it warns; deletes it if the settings turn it off.
 
     Raises:
         DeployError: A command failed for another reason than missing rights.
     """
     project, tools = context.project, context.tools
+    if project.budget == "0":
+        remove(context)
+        return
     account = _account(context)
-    if project.budget == "0" or account is None:
+    if account is None:
         return
     emails = [one["name"] for one in channels(context) if one.get("type") == "email"][:MOST_CHANNELS]
     make = [
@@ -32,20 +37,20 @@ def budget(context: Context) -> None:
         f"--budget-amount={project.budget}", f"--filter-projects=projects/{project.id}",
         *(f"--threshold-rule={one}" for one in THRESHOLDS), *_payer(context), "--format=none",
     ]  # fmt: skip
-    if emails:
-        make.append(f"--notifications-rule-monitoring-notification-channels={','.join(emails)}")
+    warned = [f"{CHANNELS}={','.join(emails)}"] if emails else []
+    make += warned
     try:
         found = find(context, account)
         if found is None:
             tools.gcloud(*make)
-        elif found["amount"].get("specifiedAmount", {}).get("units") != project.budget:
-            amount = f"--budget-amount={project.budget}"
-            tools.gcloud("billing", "budgets", "update", found["name"], amount, *_payer(context), "--format=none")
+        elif found["amount"].get("specifiedAmount", {}).get("units") != project.budget or not _warns(found, emails):
+            change = (f"--budget-amount={project.budget}", *warned)
+            tools.gcloud("billing", "budgets", "update", found["name"], *change, *_payer(context), "--format=none")
     except DeployError as error:
         if not any(word in str(error) for word in REFUSED):
             raise
         context.say(f"  note: no budget alert: your account lacks {ROLE} on the billing account. Its administrator can")
-        context.say(f"        run: gcloud {' '.join(make)}")
+        context.say(f"        run: gcloud {shlex.join(make)}")
         context.say("        (DEPLOY_BUDGET=0 turns the alert off)")
 
 
@@ -81,6 +86,11 @@ def _account(context: Context) -> str | None:
     ask = ("billing", "projects", "describe", context.project.id, "--format=value(billingAccountName)")
     done = context.tools.look("gcloud", *ask)
     return "ACCOUNT" if context.tools.dry else done.out.strip().rpartition("/")[2] or None
+
+
+def _warns(budget: dict[str, Any], emails: list[str]) -> bool:
+    """Whether a budget warns all these channels; an administrator may have added others."""
+    return set(emails) <= set(budget.get("notificationsRule", {}).get("monitoringNotificationChannels", []))
 
 
 def _name(context: Context) -> str:

@@ -1,5 +1,6 @@
 """Preconditions of a deploy. All are checked before anything changes, and all failures are reported together."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 
@@ -16,6 +17,7 @@ from shared.domain.link import usable_language
 from shared.settings import Settings
 
 LONGEST_BACKUP_DAYS = 98  # https://cloud.google.com/firestore/docs/backups: 14 weeks
+ADDRESS = re.compile(r"[^\s@,;]+@[^\s@,;]+")
 ADOPT = "run `make adopt APP=… PROJECT=…`"
 Check = Callable[[Context], Iterator[str]]
 
@@ -99,8 +101,8 @@ def _values(project: Project, name: str) -> Iterator[str]:
 
 def _deploy_settings(project: Project, name: str) -> Iterator[str]:
     """The settings for the deploy alone, and the webhook address."""
-    if "@" not in project.alert_email and (project.alert_email or not project.alert_channels):
-        yield f"set DEPLOY_ALERT_EMAIL in {name}: alerts are sent there (or set DEPLOY_ALERT_CHANNELS)"
+    if not ADDRESS.fullmatch(project.alert_email) and (project.alert_email or not project.alert_channels):
+        yield f"set DEPLOY_ALERT_EMAIL in {name} to one address for alerts (or set DEPLOY_ALERT_CHANNELS)"
     if not project.budget.isdecimal():
         yield f"set DEPLOY_BUDGET in {name} to a whole number: the month's costs from which a warning is sent, or 0"
     if not 1 <= project.backup_days <= LONGEST_BACKUP_DAYS:

@@ -44,7 +44,7 @@ def remember(context: Context) -> None:
     Raises:
         DeployError: A command failed.
     """
-    if _remembered(context) is not None:
+    if _remembered(context):
         return
     held = _held(context)
     if not context.tools.dry:
@@ -58,7 +58,7 @@ def take_back(context: Context) -> None:
     Raises:
         DeployError: A command failed.
     """
-    before = _remembered(context) or set()
+    before = _stored(context)[1]  # however old by now: it was fit to use when this deploy began
     for role, member in sorted(_held(context)):
         take = ("projects", "remove-iam-policy-binding", context.project.id, f"--member={member}", f"--role={role}")
         if (role, member) in before:
@@ -66,7 +66,8 @@ def take_back(context: Context) -> None:
             context.say(f"        other functions do, remove it: gcloud {' '.join(take)} --condition=None")
         else:
             context.tools.gcloud(*take, "--condition=None", "--format=none")
-    _file(context).unlink(missing_ok=True)
+    if not context.tools.dry:
+        _file(context).unlink(missing_ok=True)
 
 
 def _held(context: Context) -> set[Binding]:
@@ -83,13 +84,17 @@ def _compute(context: Context) -> str:
     return f"{''.join(numbers) or 'NUMBER'}-compute@developer.gserviceaccount.com"
 
 
-def _remembered(context: Context) -> set[Binding] | None:
-    if not _file(context).is_file():
-        return None
-    found = json.loads(_file(context).read_text(encoding="utf-8"))
-    if context.now() - found["at"] > KEPT_SECONDS:
-        return None
-    return {(role, member) for role, member in found["held"]}
+def _remembered(context: Context) -> bool:
+    return context.now() - _stored(context)[0] <= KEPT_SECONDS
+
+
+def _stored(context: Context) -> tuple[float, set[Binding]]:
+    """When the roles were stored, and which; long ago and none if that was never done, or was interrupted."""
+    try:
+        found = json.loads(_file(context).read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return 0.0, set()
+    return found["at"], {(role, member) for role, member in found["held"]}
 
 
 def _file(context: Context) -> Path:

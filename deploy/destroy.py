@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from deploy import budget, channels, kms, monitoring_setup
+from deploy import budget, channels, kms, monitoring_setup, places
 from deploy.batches import existing
 from deploy.context import Context
 from deploy.iam import bindings
@@ -32,6 +32,11 @@ def destroy(context: Context, *, confirm: Callable[[str], str]) -> None:
         DeployError: The operator did not confirm, or a command failed.
     """
     project = context.project
+    if elsewhere := places.regions(context) - {project.region}:
+        raise DeployError(
+            f"this backend runs in {', '.join(sorted(elsewhere))}: set DEPLOY_REGION={min(elsewhere)} in "
+            f"{project.file.name}, or its functions would stay"
+        )
     _confirmed(context, WARNING.format(id=project.id), f"Type {project.id} to continue: ", confirm, project.id)
     _functions(context)
     _hosting(context, confirm)

@@ -20,11 +20,11 @@ def fit(context: Context) -> Iterator[str]:
     if database is not None and database != project.firestore_location:
         yield f"the database is in {database}: set DEPLOY_FIRESTORE_LOCATION={database} in {project.file.name}"
         return
-    regions = _regions(context)
-    if regions - {project.region}:
-        there = ", ".join(sorted(regions))
+    running = regions(context)
+    if running - {project.region}:
+        there = ", ".join(sorted(running))
         yield (
-            f"this backend runs in {there}: set DEPLOY_REGION={min(regions)} in {project.file.name}. To move it, "
+            f"this backend runs in {there}: set DEPLOY_REGION={min(running)} in {project.file.name}. To move it, "
             "take it down with make destroy and keep the data (docs/operations.md, Locations)"
         )
         return
@@ -32,7 +32,7 @@ def fit(context: Context) -> Iterator[str]:
     for problem in wrong:
         if context.tools.dry:
             context.say(f"would be refused: {problem}")
-        elif regions:  # of a version that allowed it; what exists cannot be moved
+        elif running:  # of a version that allowed it; what exists cannot be moved
             context.say(f"  note: {problem}")
         else:
             yield problem
@@ -65,7 +65,7 @@ def _database(context: Context) -> str | None:
     return next((one["locationId"] for one in listed if one["name"].endswith(f"/{DATABASE}")), None)
 
 
-def _regions(context: Context) -> set[str]:
+def regions(context: Context) -> set[str]:
     """The regions where functions of this backend are."""
     done = context.tools.look("gcloud", "functions", "list", "--v2", context.project.flag, "--format=json")
     listed = json.loads(done.out) if not done.code and done.out.strip() else []

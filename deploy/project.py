@@ -36,7 +36,8 @@ NEVER = {*SECRETS, "VAULT_KEYSET"}
 KEYRING, KEY = "bank", "access-tokens"
 DATABASE = "(default)"
 
-_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*")
+# NAME=value, NAME="value" or NAME='value', and a comment, as the Firebase CLI reads it in an app's own file
+_LINE = re.compile(r"""\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(?:(["'])(.*?)\2|(.*?))\s*(?:(?<=[\s=])#.*)?""")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,13 +212,13 @@ def read(project: str, *, app: Path | None = None) -> Project:
     """
     path = apps.settings_file(app, project) if app is not None else environment_file(project)
     given: dict[str, str] = {}
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines() if path.is_file() else [], 1):
+    for number, text in enumerate(path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else [], 1):
         if not text.strip() or text.lstrip().startswith("#"):
             continue
         found = _LINE.fullmatch(text)
         if found is None:
             raise DeployError(f"{path.name}, line {number} is not NAME=value")
-        given[found[1]] = found[2][1:-1] if found[2][:1] in ("'", '"') and found[2][-1:] == found[2][:1] else found[2]
+        given[found[1]] = found[4] if found[2] is None else found[3]
     days, channels = given.get("DEPLOY_BACKUP_DAYS") or "7", given.get("DEPLOY_ALERT_CHANNELS", "")
     return Project(
         id=project,
@@ -225,7 +226,7 @@ def read(project: str, *, app: Path | None = None) -> Project:
         variables={name: value for name, value in given.items() if name not in OWN},
         alert_email=given.get("DEPLOY_ALERT_EMAIL", ""),
         alert_channels=tuple(part.strip().rsplit("/", 1)[-1] for part in channels.split(",") if part.strip()),
-        budget=given.get("DEPLOY_BUDGET") or "100",
+        budget=(given.get("DEPLOY_BUDGET") or "100").lstrip("0") or "0",  # as the service writes it
         given_firestore_location=given.get("DEPLOY_FIRESTORE_LOCATION", ""),
         given_key_location=given.get("DEPLOY_KEY_LOCATION", ""),
         backup_days=int(days) if days.isdecimal() else 0,

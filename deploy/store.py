@@ -1,9 +1,12 @@
 """Firestore: the database, its point-in-time recovery to any minute of the last seven days, and its backups."""
 
+import shlex
+
 from deploy.context import Context
 from deploy.project import DATABASE
 
 WEEKLY_KEPT = "14w"
+DAY_SECONDS = 24 * 3600
 
 
 def database(context: Context) -> None:
@@ -29,6 +32,8 @@ def database(context: Context) -> None:
 def backups(context: Context) -> None:
     """Schedules daily backups, and weekly ones that are kept longer.
 
+    A database has one daily schedule, which may be the app's. So it is only changed to keep backups longer.
+
     Raises:
         DeployError: A command failed.
     """
@@ -36,7 +41,17 @@ def backups(context: Context) -> None:
     where = (f"--database={DATABASE}", project.flag)
     there = tools.json("firestore", "backups", "schedules", "list", *where) or []
     make = ("firestore", "backups", "schedules", "create", *where)
-    if not any("dailyRecurrence" in one for one in there):
-        tools.gcloud(*make, "--recurrence=daily", f"--retention={project.backup_days}d")
+    daily, wanted = [one for one in there if "dailyRecurrence" in one], f"--retention={project.backup_days}d"
+    if not daily:
+        tools.gcloud(*make, "--recurrence=daily", wanted)
+    for one in daily:
+        kept = int(one["retention"].partition(".")[0].rstrip("s")) // DAY_SECONDS
+        name = f"--backup-schedule={one['name'].rsplit('/', 1)[-1]}"
+        change = ("firestore", "backups", "schedules", "update", *where, name, wanted)
+        if kept < project.backup_days:
+            tools.gcloud(*change)
+        elif kept > project.backup_days:
+            context.say(f"  note: daily backups stay for {kept} days, as before. To change that: gcloud")
+            context.say(f"        {shlex.join(change)}")
     if not any("weeklyRecurrence" in one for one in there):
         tools.gcloud(*make, "--recurrence=weekly", "--day-of-week=SUN", f"--retention={WEEKLY_KEPT}")

@@ -257,17 +257,22 @@ class Cloud:
                 assert flags["filter-projects"] == f"projects/{PROJECT}"
                 name = f"{BILLING_ACCOUNT}/budgets/{len(self.state['budgets']) + 1}"
                 sent = flags.get("notifications-rule-monitoring-notification-channels", "")
-                made = {"name": name, "displayName": flags["display-name"], "channels": sent.split(",")}
-                for channel in filter(None, made["channels"]):
-                    assert self._there("channels", channel)["type"] == "email"
+                made = {"name": name, "displayName": flags["display-name"], **self._warned(sent)}
                 amount = {"specifiedAmount": {"currencyCode": "EUR", "units": flags["budget-amount"]}}
                 return self._make("budgets", name, made | {"amount": amount})
             case ["update", name]:
-                amount = self._there("budgets", name)["amount"]["specifiedAmount"]
-                return self._change(lambda: amount.update(units=flags["budget-amount"]))
+                found = self._there("budgets", name)
+                amount = {"specifiedAmount": {"currencyCode": "EUR", "units": flags["budget-amount"]}}
+                sent = flags.get("notifications-rule-monitoring-notification-channels", "")
+                return self._change(lambda: found.update({"amount": amount} | (self._warned(sent) if sent else {})))
             case ["delete", name]:
                 return self._drop("budgets", name)
         raise Refused(f"unknown: {words}")
+
+    def _warned(self, sent: str) -> Json:
+        channels = [one for one in sent.split(",") if one]
+        assert all(self._there("channels", one)["type"] == "email" for one in channels)
+        return {"notificationsRule": {"monitoringNotificationChannels": channels}}
 
     def _locations(self, group: str, words: list[str]) -> Any:
         assert words[1:] == ["list"]
@@ -428,7 +433,11 @@ class Cloud:
             case ["backups", "schedules", "create"]:
                 self._there("databases", name)
                 kind = flags["recurrence"]
-                return self._make("schedules", kind, {f"{kind}Recurrence": {}, "retention": flags["retention"]})
+                made = {"name": f"projects/p/databases/{name}/backupSchedules/{kind}", f"{kind}Recurrence": {}}
+                return self._make("schedules", kind, made | {"retention": _seconds(flags["retention"])})
+            case ["backups", "schedules", "update"]:
+                schedule, kept = self._there("schedules", flags["backup-schedule"]), _seconds(flags["retention"])
+                return self._change(lambda: schedule.update(retention=kept))
         raise Refused(f"unknown: {words}")
 
     def _run(self, words: list[str], flags: Json, _stdin: str | None) -> Any:
@@ -546,7 +555,8 @@ class Cloud:
             if kind == "policies" and metric in self.unseen:
                 self.unseen = {name: left - 1 for name, left in self.unseen.items() if left > 1}
                 raise Refused(NO_METRIC.format(metric))
-        same = [one for one in self.state[kind].values() if one.get("displayName") == made["displayName"]]
+        alike = ("displayName", "labels")  # a channel for another address is another one
+        same = [one for one in self.state[kind].values() if all(one.get(word) == made.get(word) for word in alike)]
         if same and kind != "dashboards":
             raise Refused(f"made twice: {made['displayName']}")  # the real one would
         return self._make(kind, full, {**made, "name": full})
@@ -726,3 +736,8 @@ def _file(path: str) -> Json:
 
 def _metrics_in(made: Json) -> set[str]:
     return set(re.findall(r"logging\.googleapis\.com/user/(\w+)", json.dumps(made)))
+
+
+def _seconds(duration: str) -> str:
+    """A duration as Google's services answer it."""
+    return f"{int(duration[:-1]) * {'d': 1, 'w': 7}[duration[-1]] * 86400}s"

@@ -164,6 +164,29 @@ def test_firebase_cli_reads_the_variables_correctly(ready: Deploy, environment: 
     assert given.deployed_variables()["CLIENT_NAME"] == odd
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My bank # the name in Link",
+        "My bank\t# the name in Link",
+        '"My bank" # the name in Link',
+        '"My # bank"',
+        "'My bank' # it's the name",
+        '"My bank" # "the name"',
+        "# the name in Link",
+        "",
+    ],
+)
+@pytest.mark.parametrize("start", ["", "\ufeff"])  # some editors begin a file with this mark
+def test_comments_behind_values_are_read_as_the_firebase_cli_reads_them_in_an_app(
+    ready: Deploy, environment: Path, text: str, start: str
+) -> None:
+    environment.write_text(f"{start}CLIENT_NAME={text}\n", encoding="utf-8")
+    given = by_firebase("variables", {"project": PROJECT, "folder": str(environment.parent)})
+    assert ready().project.variables == given
+    assert given["CLIENT_NAME"] in ("My bank", "My # bank", "")
+
+
 def test_page_policy_allows_only_the_project_and_the_styles_of_link(
     ready: Deploy,
 ) -> None:

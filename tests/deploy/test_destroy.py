@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from deploy.tools import DeployError
 from tests.deploy.conftest import Deploy
 from tests.deploy.fake_cloud import PROJECT, Cloud
 from tests.deploy.test_deploy import ended
+from tests.deploy.test_locations import add
 
 
 def test_destroy_removes_the_backend_and_keeps_the_data_unless_requested(cloud: Cloud, ready: Deploy) -> None:
@@ -82,3 +84,16 @@ def test_unconfirmed_destroy_changes_nothing(cloud: Cloud, ready: Deploy) -> Non
     with pytest.raises(DeployError, match="not confirmed"):
         destroy(ready(), confirm=lambda _: "yes")
     assert json.dumps(cloud.state) == before
+
+
+def test_destroy_refuses_another_region_than_the_functions_are_in(
+    cloud: Cloud, ready: Deploy, environment: Path
+) -> None:
+    """It would delete their accounts and rights, and leave the functions."""
+    deploy(ready())
+    add(environment, "DEPLOY_REGION=us-east1\n")
+    before = cloud.changes
+    answers = iter([PROJECT, "", ""])
+    with pytest.raises(DeployError, match="set DEPLOY_REGION=us-central1"):
+        destroy(ready(), confirm=lambda _: next(answers))
+    assert cloud.changes == before

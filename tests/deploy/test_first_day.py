@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from deploy import store
 from deploy.first_day import ALWAYS, FIRST
 from deploy.steps import deploy
 from deploy.tools import DeployError
@@ -17,6 +19,7 @@ from tests.deploy.conftest import Deploy
 from tests.deploy.fake_cloud import PROJECT, Cloud, Refused
 from tests.deploy.fake_web import Web
 from tests.deploy.test_deploy import comparable, ended
+from tests.deploy.test_locations import add
 
 
 def test_missing_hosting_site_is_created_once(cloud: Cloud, ready: Deploy) -> None:
@@ -128,3 +131,34 @@ def test_document_lists_the_roles_of_every_deploy_and_of_the_first() -> None:
 def test_each_permission_belongs_to_one_role() -> None:
     names = [one for table in (ALWAYS, FIRST) for names in table.values() for one in names]
     assert len(names) == len(set(names)) <= 100, json.dumps(sorted(names))
+
+
+def test_backups_are_kept_longer_if_the_settings_say_so_later(cloud: Cloud, ready: Deploy, environment: Path) -> None:
+    deploy(ready())
+    assert cloud.state["schedules"]["daily"]["retention"] == "604800s"
+    add(environment, "DEPLOY_BACKUP_DAYS=30\n")
+    deploy(ready())
+    changes = cloud.changes
+    store.backups(ready())
+    assert cloud.state["schedules"]["daily"]["retention"] == "2592000s"
+    assert cloud.changes == changes
+
+
+def test_backups_that_are_kept_longer_than_the_settings_say_stay(cloud: Cloud, ready: Deploy, said: list[str]) -> None:
+    """They may be the app's."""
+    deploy(ready())
+    cloud.state["schedules"]["daily"]["retention"] = "2592000s"
+    deploy(ready())
+    assert cloud.state["schedules"]["daily"]["retention"] == "2592000s"
+    assert "  note: daily backups stay for 30 days, as before. To change that: gcloud" in said
+
+
+@pytest.mark.parametrize("given", ["a@example.com,b@example.com", "a@example.com b@example.com", "a at b", "@"])
+def test_alert_address_that_is_not_one_address_is_refused(
+    cloud: Cloud, ready: Deploy, environment: Path, given: str
+) -> None:
+    """Cloud Monitoring would refuse it after everything else was deployed."""
+    add(environment, f"DEPLOY_ALERT_EMAIL={given}\n")
+    with pytest.raises(DeployError, match=r"set DEPLOY_ALERT_EMAIL in .* to one address"):
+        deploy(ready())
+    assert cloud.changes == 0

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from deploy import key_log
-from deploy.cli_grants import BUILDS, GRANTED
+from deploy import cli_grants, key_log
+from deploy.cli_grants import BUILDS, GRANTED, KEPT_SECONDS
 from deploy.roles import RIGHTS
 from deploy.steps import deploy
 from deploy.tools import DeployError
@@ -82,6 +82,33 @@ def test_memory_of_an_old_interrupted_deploy_is_not_used(cloud: Cloud, ready: De
     later.now = lambda: now() + 2 * 24 * 3600
     deploy(later)
     assert of_compute(cloud) >= set(GRANTED)
+
+
+def test_dry_run_between_two_deploys_does_not_lose_which_roles_were_held(cloud: Cloud, ready: Deploy) -> None:
+    interrupted_after_the_grant(cloud, ready)
+    deploy(ready(dry=True))
+    deploy(ready())
+    assert of_compute(cloud) == {BUILDS}
+
+
+def test_roles_that_were_held_before_stay_if_the_memory_of_them_becomes_old_meanwhile(
+    cloud: Cloud, ready: Deploy
+) -> None:
+    cloud.state["bindings"]["project"] = [["roles/run.invoker", MEMBER]]
+    interrupted_after_the_grant(cloud, ready)
+    again = ready()
+    now = again.now
+    cli_grants.remember(again)
+    again.now = lambda: now() + KEPT_SECONDS + 1
+    cli_grants.take_back(again)
+    assert of_compute(cloud) == {BUILDS, "roles/run.invoker"}
+
+
+def test_memory_that_was_written_only_in_part_is_written_again(cloud: Cloud, ready: Deploy) -> None:
+    WORK.mkdir(parents=True, exist_ok=True)
+    (WORK / "roles-before.json").write_text('{"at": 17', encoding="utf-8")
+    deploy(ready())
+    assert of_compute(cloud) == {BUILDS}
 
 
 @pytest.mark.parametrize("role", ["roles/editor", "roles/cloudbuild.builds.builder"])

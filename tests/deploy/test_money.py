@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deploy.destroy import destroy
+from deploy.processes import Done
 from deploy.steps import deploy
 from deploy.tools import DeployError
 from emulators.setup import ROOT
@@ -23,6 +27,12 @@ def say(environment: Path, name: str, value: str | None) -> None:
     lines = environment.read_text(encoding="utf-8").splitlines()
     kept = [line for line in lines if not line.startswith(f"{name}=")]
     environment.write_text("\n".join([*kept, *([f"{name}={value}"] if value is not None else [])]) + "\n", "utf-8")
+
+
+def warned(budget: dict[str, Any]) -> list[str]:
+    """The channels that a budget warns."""
+    channels: list[str] = budget["notificationsRule"]["monitoringNotificationChannels"]
+    return channels
 
 
 @pytest.mark.parametrize("name", ["CORS_ORIGINS", "APP_CHECK"])
@@ -81,7 +91,7 @@ def test_budget_warns_the_alert_address(cloud: Cloud, ready: Deploy) -> None:
     deploy(ready())
     [budget] = cloud.state["budgets"].values()
     assert budget["amount"]["specifiedAmount"]["units"] == "100"
-    [email] = budget["channels"]
+    [email] = warned(budget)
     assert cloud.state["channels"][email]["labels"] == {"email_address": "on-call@example.com"}
     [created] = [call for call in cloud.calls if call[1:4] == ["billing", "budgets", "create"]]
     rules = {word.partition("=")[2] for word in created if word.startswith("--threshold-rule=")}
@@ -102,6 +112,47 @@ def test_budget_follows_its_setting_and_others_stay(cloud: Cloud, ready: Deploy,
     answers = iter([PROJECT, "", ""])
     destroy(ready(), confirm=lambda _: next(answers))
     assert list(cloud.state["budgets"].values()) == [theirs]
+
+
+def test_budget_that_is_turned_off_is_deleted(cloud: Cloud, ready: Deploy, environment: Path) -> None:
+    deploy(ready())
+    say(environment, "DEPLOY_BUDGET", "00")
+    deploy(ready())
+    assert cloud.state["budgets"] == {}
+
+
+def test_budget_with_leading_zeros_is_not_changed_by_each_deploy(
+    cloud: Cloud, ready: Deploy, environment: Path
+) -> None:
+    say(environment, "DEPLOY_BUDGET", "0250")
+    deploy(ready())
+    deploy(ready())
+    assert [one["amount"]["specifiedAmount"]["units"] for one in cloud.state["budgets"].values()] == ["250"]
+    assert not [call for call in cloud.calls if call[1:4] == ["billing", "budgets", "update"]]
+
+
+def test_budget_follows_the_alert_address(cloud: Cloud, ready: Deploy, environment: Path) -> None:
+    deploy(ready())
+    say(environment, "DEPLOY_ALERT_EMAIL", "new@example.com")
+    deploy(ready())
+    [budget] = cloud.state["budgets"].values()
+    [email] = warned(budget)
+    assert cloud.state["channels"][email]["labels"] == {"email_address": "new@example.com"}
+
+
+def test_failure_of_another_kind_is_no_lack_of_rights_because_of_a_number(
+    cloud: Cloud, ready: Deploy, environment: Path
+) -> None:
+    say(environment, "DEPLOY_BUDGET", "403")
+    context = ready()
+
+    def runner(command: Sequence[str], *rest: Any) -> Done:
+        wrong = list(command[1:4]) == ["billing", "budgets", "create"]
+        return Done(1, "", "ERROR: INVALID_ARGUMENT: amount") if wrong else cloud(command, *rest)
+
+    context.tools.runner = runner
+    with pytest.raises(DeployError, match="INVALID_ARGUMENT: amount"):
+        deploy(context)
 
 
 def test_no_budget_is_created_if_it_is_turned_off(cloud: Cloud, ready: Deploy, environment: Path) -> None:
@@ -125,7 +176,9 @@ def test_account_without_rights_on_the_billing_account_deploys_and_learns_the_co
     assert cloud.state["budgets"] == {}
     text = "\n".join(said)
     assert "roles/billing.costsManager" in text
-    assert "run: gcloud billing budgets create --billing-account=0A1B2C-3D4E5F-6A7B8C" in text
+    [command] = [line.partition("run: ")[2] for line in said if "run: gcloud billing budgets create" in line]
+    assert command.startswith("gcloud billing budgets create --billing-account=0A1B2C-3D4E5F-6A7B8C")
+    assert f"--display-name=Bank: {PROJECT}" in shlex.split(command), "a shell passes the name as one word"
     answers = iter([PROJECT, "", ""])
     destroy(ready(), confirm=lambda _: next(answers))
     assert "your account may not see it" in "\n".join(said)
@@ -147,7 +200,7 @@ def test_alerts_are_sent_to_the_given_channels_as_well(
     assert cloud.state["policies"]
     assert {frozenset(one["notificationChannels"]) for one in cloud.state["policies"].values()} == {frozenset(wanted)}
     [budget] = cloud.state["budgets"].values()
-    assert budget["channels"] == [email]  # a budget accepts no other kinds
+    assert warned(budget) == [email]  # a budget accepts no other kinds
 
 
 def test_channels_can_replace_the_alert_address(
