@@ -13,6 +13,7 @@ from emulators.plaid.app import Simulator
 from emulators.plaid.settings import Settings
 
 PORT = 8099
+KEEP_ALIVE = 600  # seconds; a client that uses an idle connection while it is being closed gets no answer
 
 
 class Server(uvicorn.Server):
@@ -41,7 +42,13 @@ def main() -> int:
     host, port, state = given.pop("host"), given.pop("port"), given.pop("state")
     simulator = Simulator(Settings(**given), state)
     config = uvicorn.Config(
-        simulator, host=host, port=port, log_level="error", access_log=False, timeout_graceful_shutdown=2
+        simulator,
+        host=host,
+        port=port,
+        log_level="error",
+        access_log=False,
+        timeout_graceful_shutdown=2,
+        timeout_keep_alive=KEEP_ALIVE,
     )
     server = Server(config)
     for end in (signal.SIGINT, signal.SIGTERM):

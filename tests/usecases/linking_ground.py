@@ -74,12 +74,18 @@ def exchange(
     accounts: tuple[LinkedAccount, ...] = (),
     allow_duplicate: bool = False,
     replaces: str | None = None,
+    link_token: str | None = None,
     sleep: Callable[[float], None] | None = None,
     refused: PermissionDenied | None = None,
 ) -> Exchanged:
     """One exchange call of an app."""
     linked = LinkedItem(
-        token, institution_id="ins_1", accounts=accounts, allow_duplicate=allow_duplicate, replaces=replaces
+        token,
+        institution_id="ins_1",
+        accounts=accounts,
+        allow_duplicate=allow_duplicate,
+        replaces=replaces,
+        link_token=link_token,
     )
     return exchanger(world, sleep=sleep)(linked, app_user_id=user, refused=refused)
 

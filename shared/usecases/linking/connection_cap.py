@@ -58,6 +58,11 @@ class ConnectionCap:
         if reached and not self.may_be_updating(app_user_id):
             raise too_many_connections()
 
+    def is_for_update_mode(self, link_token: str) -> bool:
+        """Whether a link token was issued for update mode."""
+        session = self.links.session(link_token)
+        return session is not None and session.updates
+
     def may_be_updating(self, app_user_id: str) -> bool:
         """Whether the user has an unexpired link token for update mode."""
         return self.links.is_updating(app_user_id, now=self.clock.now())

@@ -161,15 +161,24 @@ class ExchangePublicToken:
         return siblings
 
     def _refuse_overlap(self, siblings: Siblings, linked: LinkedItem, app_user_id: str) -> None:
-        """Refuses accounts that are connected already, unless this may be update mode: then the exchange decides.
+        """Refuses accounts that are connected already, unless this is update mode: then the exchange decides.
 
         Update mode can give an item only accounts that are new to it, but that another connection of the user has.
         """
         try:
             siblings.refuse_overlap(linked.accounts, replaces=linked.replaces)
         except AlreadyExists:
-            if not self.cap.may_be_updating(app_user_id):
+            if not self._may_be_update_mode(linked, app_user_id):
                 raise
+
+    def _may_be_update_mode(self, linked: LinkedItem, app_user_id: str) -> bool:
+        """Whether Link may have run for an existing item: its link token tells, or else metadata without account ids.
+
+        An exchange uses the public token up, so that a duplicate cannot be connected anyway, or replace a connection.
+        """
+        if linked.link_token is not None:
+            return self.cap.is_for_update_mode(linked.link_token)
+        return any(one.account_id is None for one in linked.accounts) and self.cap.may_be_updating(app_user_id)
 
     def _siblings_at(self, institution_id: str, app_user_id: str) -> Siblings | None:
         """The connections at an institution; None if the store refuses the id: the exchange then compares accounts."""

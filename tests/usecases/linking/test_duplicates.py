@@ -116,27 +116,35 @@ def test_metadata_with_ids_of_a_connected_item_is_no_duplicate(world: World) -> 
     assert "bank.exchange" in world.calls.log[asked:]
 
 
-def updating(world: World) -> None:
-    """Alice has a link token for update mode."""
+def session(world: World, link_token: str, *, updates: bool) -> str:
+    """Alice gets a link token."""
     until = world.clock.now() + timedelta(hours=4)
-    world.links.remember("link-update", LinkSession(ALICE, until, updates=True), now=world.clock.now())
+    world.links.remember(link_token, LinkSession(ALICE, until, updates=updates), now=world.clock.now())
+    return link_token
 
 
 def test_update_mode_may_give_an_item_only_accounts_that_another_connection_has(world: World) -> None:
     link(world, "1", DAILY)
     second = link(world, "2", SAVE)
     world.plaid.by_id("item-2").accounts = [accounts_of_item("2", *DAILY)]
-    updating(world)
     token, hints = world.plaid.update_mode("2"), (LinkedAccount(*DAILY, account_id="2-Daily"),)
-    assert exchange(world, token, accounts=hints).answer["connection_id"] == second
+    link_token = session(world, "link-update", updates=True)
+    assert exchange(world, token, accounts=hints, link_token=link_token).answer["connection_id"] == second
 
 
-def test_a_duplicate_is_refused_also_while_update_mode_is_open(world: World) -> None:
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_duplicate_can_replace_a_connection_with_its_token_although_update_mode_is_open_too(
+    world: World, sent: bool
+) -> None:
     first = link(world, "1", DAILY)
-    updating(world)
-    details = refused(world, "2", DAILY, hints=(LinkedAccount(*DAILY, account_id="2-Daily"),))
-    assert details["connection_id"] == first
-    assert world.plaid.removed == ["item-2"]
+    session(world, "link-update", updates=True)
+    link_token = session(world, "link-new", updates=False) if sent else None
+    world.plaid.new_item("2", accounts=[accounts_of_item("2", *DAILY)])
+    hints = (LinkedAccount(*DAILY, account_id="2-Daily"),)
+    with pytest.raises(AlreadyExists):
+        exchange(world, "public-2", accounts=hints, link_token=link_token)
+    assert world.plaid.removed == []
+    exchange(world, "public-2", accounts=hints, link_token=link_token, replaces=first)
 
 
 @pytest.mark.parametrize(
