@@ -54,9 +54,12 @@ class WaitForBank:
         return Outcome.DONE
 
     def _accounts(self) -> AccountsChange | None:
-        """The accounts, read once: a bank whose history is late for weeks still shows those that its user selected."""
+        """The accounts, read once: a bank whose history is late for weeks still shows those that its user selected.
+
+        None if Plaid does not answer now, or names no account: such an answer deletes nothing.
+        """
         facts = read_accounts(self.plaid, self.token)
-        if facts is None:
+        if facts is None or not facts.accounts:
             return None
         return AccountsChange(
             before=self.run.state,

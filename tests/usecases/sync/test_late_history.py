@@ -213,6 +213,19 @@ def test_a_process_that_dies_while_it_reads_the_accounts_leaves_the_work_to_the_
     assert notified_kinds(world) == ["history_late"]
 
 
+def test_an_answer_without_accounts_deletes_none_while_the_history_is_late(world: World) -> None:
+    item = stuck(world, History.NOT_READY)
+    live(world, 2 * A_DAY)
+    accounts, item.accounts = item.accounts, []
+    world.reconnect_connection("1", app_user_id=ALICE)
+    live(world, timedelta(hours=7))
+    assert accounts_of(world) == ({"checking"}, {"checking"})
+    assert world.state().account_ids == ("checking",)
+    item.accounts = [*accounts, account("save", name="Save")]
+    live(world, timedelta(hours=7))
+    assert accounts_of(world) == ({"checking", "save"}, {"checking", "save"})
+
+
 def test_a_login_that_breaks_before_the_accounts_are_read_is_notified(world: World) -> None:
     stuck(world, History.NOT_READY)
     live(world, A_DAY - timedelta(hours=1))
