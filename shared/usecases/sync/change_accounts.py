@@ -23,7 +23,7 @@ def read_accounts(plaid: Plaid, token: Secret, *, is_needed: bool = False) -> It
     Args:
         plaid: Plaid.
         token: The item's access token.
-        is_needed: Whether the run must not go on without the accounts.
+        is_needed: Whether the run must not continue without the accounts.
 
     Raises:
         ProviderError: Plaid refused the call; or does not answer, but the accounts are needed.

@@ -138,7 +138,7 @@ def test_a_complete_connection_that_plaid_is_not_ready_for_is_polled_less_and_no
 
 
 def crash_at_each_call(world: World, when: str, prepare: Callable[[], None]) -> None:
-    """Runs die one call further each time, until one completes; each is prepared anew."""
+    """Runs die one call further each time, until one completes; each is prepared again."""
     for later in count():
         prepare()
         setattr(world.calls, when, len(world.calls.log) + later)
