@@ -1,6 +1,5 @@
 """The notification channels of Cloud Monitoring to which alerts are sent."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +13,7 @@ def absent(context: Context) -> Iterator[str]:
     project, tools = context.project, context.tools
     if not project.alert_channels:
         return
-    done = tools.look("gcloud", "beta", "monitoring", "channels", "list", project.flag, "--format=json")
-    listed = json.loads(done.out) if not done.code and done.out.strip() else []
+    listed = tools.listed("beta", "monitoring", "channels", "list", project.flag)
     there = {one["name"].rsplit("/", 1)[-1] for one in listed}
     missing = sorted(set(project.alert_channels) - there)
     if missing and not tools.dry:

@@ -64,9 +64,7 @@ def gcloud(context: Context) -> Iterator[str]:
 
 def database_mode(context: Context) -> Iterator[str]:
     """The database, if there is one: in native mode."""
-    done = context.tools.look("gcloud", "firestore", "databases", "list", context.project.flag, "--format=json")
-    listed = json.loads(done.out) if not done.code and done.out.strip() else []
-    for one in listed:
+    for one in context.tools.listed("firestore", "databases", "list", context.project.flag):
         if one["name"].endswith(f"/{DATABASE}") and one.get("type") == "DATASTORE_MODE":
             yield (
                 f"the database {DATABASE} is in Datastore mode, in which neither clients nor triggers work: use "

@@ -3,7 +3,6 @@
 Functions, a database and a key stay where they were created, so these checks come before anything is created.
 """
 
-import json
 from collections.abc import Iterator
 
 from deploy.app import CODEBASE
@@ -60,15 +59,13 @@ def offered(context: Context) -> None:
 
 
 def _database(context: Context) -> str | None:
-    done = context.tools.look("gcloud", "firestore", "databases", "list", context.project.flag, "--format=json")
-    listed = json.loads(done.out) if not done.code and done.out.strip() else []
+    listed = context.tools.listed("firestore", "databases", "list", context.project.flag)
     return next((one["locationId"] for one in listed if one["name"].endswith(f"/{DATABASE}")), None)
 
 
 def regions(context: Context) -> set[str]:
     """The regions where functions of this backend are."""
-    done = context.tools.look("gcloud", "functions", "list", "--v2", context.project.flag, "--format=json")
-    listed = json.loads(done.out) if not done.code and done.out.strip() else []
+    listed = context.tools.listed("functions", "list", "--v2", context.project.flag)
     return {
         one["name"].split("/")[3]
         for one in listed

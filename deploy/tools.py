@@ -92,6 +92,11 @@ class Tools:
             return Done(0, "", "")
         return self.runner([self.programs[program], *arguments], None, None)
 
+    def listed(self, *arguments: str) -> list[dict[str, Any]]:
+        """What a `gcloud` list command finds; nothing in a dry run, or if it fails: its API may still be off."""
+        done = self.look("gcloud", *arguments, "--format=json")
+        return json.loads(done.out) if not done.code and done.out.strip() else []
+
     def lines(self, *arguments: str) -> list[str]:
         """The lines that a `gcloud` list prints; none in a dry run.
 

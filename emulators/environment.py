@@ -17,9 +17,6 @@ from emulators.ports import HOST, PROJECT, REGION, Ports, StackError
 from emulators.setup import JARS, LOCAL, ROOT
 
 HEAP = "EMULATOR_HEAP"  # heap size of each Java emulator, which keeps all versions of all documents in memory
-# An emulator lives for minutes, in which it would spend more CPU on optimizing its code, and on collecting garbage in
-# parallel, than on its work. https://docs.oracle.com/en/java/javase/25/docs/specs/man/java.html
-FRUGAL_JAVA = "-XX:-UsePerfData -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 KEYSETS = {
     "vault": "shared.adapters.vault.envelope",
     "audit": "shared.adapters.vault.audit_signer",
@@ -117,7 +114,7 @@ def stack_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
         "TMPDIR": str(folder("tmp", str(ports.offset))),
         "JAVA_HOME": str(JAVA_HOME),
         "PATH": os.pathsep.join([str(JAVA_HOME / "bin"), os.environ.get("PATH", os.defpath)]),
-        "JAVA_TOOL_OPTIONS": f"{FRUGAL_JAVA} -Xmx{os.environ.get(HEAP, '2g')}",
+        "JAVA_TOOL_OPTIONS": f"-XX:-UsePerfData -Xmx{os.environ.get(HEAP, '2g')}",
         "FIREBASE_EMULATORS_PATH": str(JARS),
         "FUNCTIONS_DISCOVERY_TIMEOUT": "120",
         "METADATA_SERVER_DETECTION": "none",

@@ -4,12 +4,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from shared.domain.account import Account
+from shared.domain.errors import ErrorClass, ProviderError
+from shared.domain.plaid_token import PlaidToken
 from shared.domain.status import StatusEvent
 from shared.domain.sync_state import SyncState
-from shared.ports import Clock, DeleteAccount, PutAccount, Syncs, Write
+from shared.log import log
+from shared.ports import Clock, DeleteAccount, ItemFacts, Plaid, PutAccount, Syncs, Write
 from shared.usecases.apply_status_event import ConnectionChange, StatusEvents
 from shared.usecases.mark_duplicates import accounts_to_write
 from shared.usecases.sync.record_balances import balances_to_delete, balances_to_record
+
+NO_PAGE = ""  # the digest of accounts that were read without a page, or not read: the next page reads them again
+
+
+def read_accounts(plaid: Plaid, token: PlaidToken, *, is_needed: bool = False) -> ItemFacts | None:
+    """The item with its accounts; None if Plaid does not answer now.
+
+    Args:
+        plaid: Plaid.
+        token: The item's access token.
+        is_needed: Whether the run must not continue without the accounts.
+
+    Raises:
+        ProviderError: Plaid refused the call; or does not answer, but the accounts are needed.
+    """
+    try:
+        return plaid.accounts(token)
+    except ProviderError as error:
+        if error.error_class is not ErrorClass.TRANSIENT or is_needed:
+            raise
+        log.warning("sync.accounts_unavailable", error_code=error.error_code, request_id=error.request_id)
+        return None
 
 
 @dataclass(kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from shared.domain.account import Account
 from shared.domain.bank_contact import ContactSource
-from shared.domain.errors import CommitTooLarge, ErrorClass, ProviderError
+from shared.domain.errors import CommitTooLarge
 from shared.domain.plaid_token import PlaidToken
 from shared.domain.status import StatusEvent
 from shared.domain.sync_state import SyncState
@@ -21,7 +21,7 @@ from shared.ports import (
 )
 from shared.usecases.apply_status_event import ConnectionChange, StatusEvents
 from shared.usecases.mark_duplicates import settle_after_commit
-from shared.usecases.sync.change_accounts import AccountsChange
+from shared.usecases.sync.change_accounts import NO_PAGE, AccountsChange, read_accounts
 from shared.usecases.sync.change_loop import ChangeLoop
 from shared.usecases.sync.fenced_commits import FencedCommits
 from shared.usecases.sync.ghost_rows import ghost_rows
@@ -135,15 +135,11 @@ class RunCompletion:
         digest = hashlib.sha256(json.dumps(page.accounts, sort_keys=True).encode()).hexdigest()
         if digest == state.accounts_digest and not (loop.counts.added or loop.counts.modified):
             return [], digest
-        try:
-            facts = self.plaid.accounts(self.token)
-        except ProviderError as error:
-            # Without the list, accounts that are shared again would stay without rows until the next run.
-            is_needed = state.accounts_digest is None and state.former_accounts
-            if error.error_class is not ErrorClass.TRANSIENT or is_needed:
-                raise
-            log.warning("sync.accounts_unavailable", error_code=error.error_code, request_id=error.request_id)
-            return [], state.accounts_digest or ""
+        # Without the list, accounts that are shared again would stay without rows until the next run.
+        is_needed = state.accounts_digest is None and bool(state.former_accounts)
+        facts = read_accounts(self.plaid, self.token, is_needed=is_needed)
+        if facts is None:
+            return [], state.accounts_digest or NO_PAGE
         self.moved = state.source is not None and facts.institution_id not in (None, state.source)
         return facts.accounts, digest
 

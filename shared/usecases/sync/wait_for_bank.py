@@ -3,22 +3,19 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.domain.errors import ErrorClass, ProviderError
 from shared.domain.plaid_token import PlaidToken
 from shared.domain.progress import Stage
 from shared.domain.retry_delays import TRIES_PER_ATTEMPT
 from shared.domain.sync_state import SyncState
-from shared.log import log
 from shared.ports import Clock, Plaid, Syncs
 from shared.usecases.apply_status_event import ConnectionChange, StatusEvents
 from shared.usecases.mark_duplicates import settle_after_commit
-from shared.usecases.sync.change_accounts import AccountsChange
+from shared.usecases.sync.change_accounts import NO_PAGE, AccountsChange, read_accounts
 from shared.usecases.sync.fenced_commits import FencedCommits
 from shared.usecases.sync.report_late_history import history_delay
 from shared.usecases.sync.run_claims import Outcome
 
 QUICK_FOR = timedelta(hours=1)  # Plaid has first data seconds after a link; more calls later are not worth it
-NO_PAGE = ""  # the digest of accounts that were read without a page: the first page reads them again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,13 +54,12 @@ class WaitForBank:
         return Outcome.DONE
 
     def _accounts(self) -> AccountsChange | None:
-        """The accounts, read once: a bank whose history is late for weeks still shows those that its user selected."""
-        try:
-            facts = self.plaid.accounts(self.token)
-        except ProviderError as error:
-            if error.error_class is not ErrorClass.TRANSIENT:
-                raise
-            log.warning("sync.accounts_unavailable", error_code=error.error_code, request_id=error.request_id)
+        """The accounts, read once: a bank whose history is late for weeks still shows those that its user selected.
+
+        None if Plaid does not answer now, or names no account: such an answer deletes nothing.
+        """
+        facts = read_accounts(self.plaid, self.token)
+        if facts is None or not facts.accounts:
             return None
         return AccountsChange(
             before=self.run.state,

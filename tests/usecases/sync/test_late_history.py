@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import count
 
@@ -136,13 +137,10 @@ def test_a_complete_connection_that_plaid_is_not_ready_for_is_polled_less_and_no
     assert notified_kinds(world) == ["first_sync_done"]
 
 
-@pytest.mark.parametrize("when", ["crash_before", "crash_after"])
-def test_a_crash_while_the_history_becomes_late_loses_and_repeats_nothing(world: World, when: str) -> None:
-    stuck(world, History.RECENT)
-    live(world, A_DAY - timedelta(minutes=30))
-    for later in count():  # one call further each time, until a run completes
-        world.clock.move(timedelta(hours=7))
-        world.tick()
+def crash_at_each_call(world: World, when: str, prepare: Callable[[], None]) -> None:
+    """Runs die one call further each time, until one completes; each is prepared again."""
+    for later in count():
+        prepare()
         setattr(world.calls, when, len(world.calls.log) + later)
         try:
             world.sync()
@@ -152,6 +150,18 @@ def test_a_crash_while_the_history_becomes_late_loses_and_repeats_nothing(world:
             break
     assert later > 4
     setattr(world.calls, when, None)
+
+
+@pytest.mark.parametrize("when", ["crash_before", "crash_after"])
+def test_a_crash_while_the_history_becomes_late_loses_and_repeats_nothing(world: World, when: str) -> None:
+    stuck(world, History.RECENT)
+    live(world, A_DAY - timedelta(minutes=30))
+
+    def due() -> None:
+        world.clock.move(timedelta(hours=7))
+        world.tick()
+
+    crash_at_each_call(world, when, due)
     live(world, A_DAY)
     assert connection(world).history_late
     assert notified_kinds(world) == ["history_late"]
@@ -196,21 +206,28 @@ def test_a_process_that_dies_while_it_reads_the_accounts_leaves_the_work_to_the_
     item.accounts.append(account("save", name="Save"))
     live(world, A_DAY + timedelta(hours=2))
     item.accounts = item.accounts[1:]
-    for later in count():  # one call further each time, until a run completes
+
+    def reselected() -> None:
         world.reconnect_connection("1", app_user_id=ALICE)
         world.clock.move(timedelta(hours=1))
-        setattr(world.calls, when, len(world.calls.log) + later)
-        try:
-            world.sync()
-        except Crash:
-            setattr(world.calls, when, None)
-        else:
-            break
-    assert later > 4
-    setattr(world.calls, when, None)
+
+    crash_at_each_call(world, when, reselected)
     live(world, A_DAY)
     assert accounts_of(world) == ({"save"}, {"save"})
     assert notified_kinds(world) == ["history_late"]
+
+
+def test_an_answer_without_accounts_deletes_none_while_the_history_is_late(world: World) -> None:
+    item = stuck(world, History.NOT_READY)
+    live(world, 2 * A_DAY)
+    accounts, item.accounts = item.accounts, []
+    world.reconnect_connection("1", app_user_id=ALICE)
+    live(world, timedelta(hours=7))
+    assert accounts_of(world) == ({"checking"}, {"checking"})
+    assert world.state().account_ids == ("checking",)
+    item.accounts = [*accounts, account("save", name="Save")]
+    live(world, timedelta(hours=7))
+    assert accounts_of(world) == ({"checking", "save"}, {"checking", "save"})
 
 
 def test_a_login_that_breaks_before_the_accounts_are_read_is_notified(world: World) -> None:
