@@ -9,7 +9,7 @@ from emulators.setup import ROOT
 from shared.domain.products.kinds import ProductKind
 
 # Stored under these names, which are no collections.
-OTHERS = {"bank_unavailable"}
+OTHERS = {"bank_unavailable", "bank_at", "bank_failed", "bank_source"}
 
 
 def in_code() -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,13 +67,21 @@ def test_primary_version_that_is_being_created_is_kept(cloud: Cloud, ready: Depl
     assert len(cloud.state["keys"]["access-tokens"]["versions"]) == 1
 
 
-def test_destroy_skips_a_key_that_was_never_created(cloud: Cloud, ready: Deploy) -> None:
-    cloud.stop_at = (40, "before")
+def test_destroy_skips_a_key_that_was_never_created(
+    cloud: Cloud, ready: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(words: list[str], *others: Any) -> Any:
+        if words[:2] == ["keys", "create"]:
+            raise KeyboardInterrupt
+        return kms(words, *others)
+
+    kms = cloud._kms
+    monkeypatch.setattr(cloud, "_kms", interrupted)
     with pytest.raises(KeyboardInterrupt):
         deploy(ready())
     assert cloud.state["accounts"]
     assert cloud.state["keys"] == {}
-    cloud.stop_at = None
+    monkeypatch.undo()
     answers = iter([PROJECT, "hosting", f"delete {PROJECT}"])
     destroy(ready(), confirm=lambda _: next(answers))
     assert cloud.state["accounts"] == {}

@@ -330,6 +330,13 @@ def test_broken_login_sets_an_error_and_its_repair_clears_it(bank: Bank, user: U
 # -- webhooks --
 
 
+def synced(bank: Bank, connection: Json) -> Json:
+    """The state of the syncs, without what the checks of a bank with failures write at any time."""
+    state = bank.admin.get(f"bank_sync_state/{connection['connection_id']}") or {}
+    checks = ("bank_at", "bank_failed", "bank_source", "looks")
+    return {name: value for name, value in state.items() if name not in checks}
+
+
 @pytest.mark.parametrize("mode", ["wrong_signature", "old_iat", "altered_body", "unknown_kid"])
 def test_webhook_with_an_invalid_signature_is_refused_and_has_no_effect(
     bank: Bank, owner: User, connection: Json, mode: str
@@ -337,7 +344,7 @@ def test_webhook_with_an_invalid_signature_is_refused_and_has_no_effect(
     bank.wait_until_synced(owner, connection["connection_id"])
     bank.rests(connection["connection_id"])
     item_id = connection["item_id"]
-    before = bank.admin.get(f"bank_sync_state/{connection['connection_id']}")
+    before = synced(bank, connection)
     kept = len(webhooks_kept(bank, connection))
     bank.control("POST", "webhooks/faults", mode=mode, item_id=item_id)
     bank.control("POST", f"items/{item_id}/webhook", webhook_type="TRANSACTIONS", webhook_code="SYNC_UPDATES_AVAILABLE")
@@ -348,7 +355,7 @@ def test_webhook_with_an_invalid_signature_is_refused_and_has_no_effect(
         return next(one for one in log if one["delivery_id"] == sent)["outcomes"]
 
     assert wait_until("the delivery", outcome) == [401]
-    assert bank.admin.get(f"bank_sync_state/{connection['connection_id']}") == before
+    assert synced(bank, connection) == before
     assert len(webhooks_kept(bank, connection)) == kept
 
 

@@ -53,9 +53,15 @@ LOST = line("exchange.lost", "CRITICAL")
 LIMITED = call("RATE_LIMIT_EXCEEDED")
 KEYS = "sync.provider_error"
 
+SUSPECTED = line("institution.suspected", institution_id="ins_1")
+REFUSED_PAUSE = line("institution.pause_refused", "ERROR", institution_id="ins_1")
+BANK_DOWN = line("institution.down", "WARNING", institution_id="ins_1")
+
 RECORDED: dict[str, list[tuple[Log, Log]]] = {
+    "auto-pause-refused": [([(9, SUSPECTED)], [(1, REFUSED_PAUSE)])],
     "broken-connections": [([(10, BROKEN)], [(11, BROKEN)])],
     "errors": [([(9, line("sync.bug", "WARNING"))], [(1, line("sync.bug", "ERROR"))])],
+    "institution-down": [([(9, SUSPECTED)], [(1, BANK_DOWN)])],
     "misconfigured": [([(9, line(KEYS, fault="transient"))], [(1, line(KEYS, fault="configuration"))])],
     "overdue-syncs": [
         ([(2, health(longest_overdue_seconds=2700))], [(2, health(longest_overdue_seconds=2700.5))]),

@@ -83,7 +83,11 @@ def test_an_outage_is_explained_on_the_connection_and_before_link_opens(
     expect(ann.card(BANK)).to_be_visible()
     expect(outage).to_have_count(0)
 
-    health(ann, "down", "bank_down")
+    def is_told() -> bool:
+        health(ann, "down", "bank_down")  # again: the emulator loses a change while a listener is being added
+        return outage.count() == 1
+
+    wait_until("the app tells of the outage", is_told)
     expect(outage).to_contain_text(text["since"])
     expect(outage).to_contain_text(text["nothing"])
     screenshot(page, f"desktop-bank-outage-{locale[:2]}")

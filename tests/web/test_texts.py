@@ -53,7 +53,7 @@ TEXTS = """(async () => {
     else if (typeof text === "function") found[path] = ARGUMENTS.map((all) => said(text, all.slice(0, text.length)));
     else for (const [name, inner] of Object.entries(text)) walk(`${path}.${name}`, inner);
   };
-  walk("", await loadTexts(LANGUAGE));
+  walk("", LOADED);
   Intl.PluralRules.prototype.select = select;
   return found;
 })()"""
@@ -69,7 +69,16 @@ def library() -> Iterator[Library]:
 @pytest.fixture(scope="module")
 def texts(library: Library) -> dict[str, Texts]:
     """All texts of all languages."""
-    return {one: library("../text/language.tsx", TEXTS.replace("LANGUAGE", f"'{one}'")) for one in ("en", *OTHERS)}
+    return {
+        one: texts_in(library, one, "language.tsx", f"await loadTexts('{one}')")
+        | texts_in(library, one, "outage.ts", f"{{ outage: OUTAGE.{one} }}")
+        for one in ("en", *OTHERS)
+    }
+
+
+def texts_in(library: Library, language: str, file: str, loaded: str) -> Texts:
+    found: Texts = library(f"../text/{file}", TEXTS.replace("LANGUAGE", f"'{language}'").replace("LOADED", loaded))
+    return found
 
 
 def sentences(texts: Texts) -> dict[str, list[str]]:

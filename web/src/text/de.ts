@@ -125,25 +125,6 @@ const de: Texts = {
     relink: "Neu verbinden",
     accounts: "Konten auswählen",
   },
-  outage: {
-    today: (time: string) => `${time} Uhr`,
-    earlier: (moment: string) => `dem ${moment}`,
-    messages: {
-      bank_late: (bank: string) => `Daten von ${bank} kommen möglicherweise später. Sie müssen nichts tun.`,
-      bank_data_down: (bank: string, since: string) =>
-        `${bank} sendet seit ${since} keine Daten. Sie müssen nichts tun. Wir prüfen es alle paar Minuten.`,
-      bank_login_down: (bank: string, since: string) =>
-        `Die Anmeldung bei ${bank} funktioniert seit ${since} nicht. Ihre Daten kommen weiterhin an. Wir prüfen es alle paar Minuten.`,
-      bank_down: (bank: string, since: string) =>
-        `${bank} ist seit ${since} gestört. Sie müssen nichts tun. Wir prüfen es alle paar Minuten.`,
-      bank_recovering: (bank: string) => `${bank} funktioniert wieder. Ihre Daten werden gerade nachgeholt.`,
-    } as Record<string, (bank: string, since: string) => string>,
-    warnTitle: (bank: string) => `${bank} hat gerade Probleme`,
-    warnBody:
-      "Eine Anmeldung schlägt jetzt wahrscheinlich fehl. Versuchen Sie es später: Ihre Daten und Notizen bleiben, wie sie sind.",
-    tryAnyway: "Trotzdem versuchen",
-    later: "Nicht jetzt",
-  },
   sync: {
     never: "Die erste Synchronisierung steht noch aus",
     queued: "Wartet auf die Synchronisierung",

@@ -114,24 +114,6 @@ const en = {
     relink: "Connect again",
     accounts: "Choose accounts",
   },
-  outage: {
-    today: (time: string) => time,
-    earlier: (moment: string) => moment,
-    messages: {
-      bank_late: (bank: string) => `Data from ${bank} may be late. There is nothing for you to do.`,
-      bank_data_down: (bank: string, since: string) =>
-        `${bank} has not sent data since ${since}. There is nothing for you to do. We check every few minutes.`,
-      bank_login_down: (bank: string, since: string) =>
-        `Logging in at ${bank} has not worked since ${since}. Your data still arrives. We check every few minutes.`,
-      bank_down: (bank: string, since: string) =>
-        `${bank} has been down since ${since}. There is nothing for you to do. We check every few minutes.`,
-      bank_recovering: (bank: string) => `${bank} works again. Your data is catching up.`,
-    } as Record<string, (bank: string, since: string) => string>,
-    warnTitle: (bank: string) => `${bank} is having problems`,
-    warnBody: "If you log in now, it will probably fail. Try again later: your data and your notes stay as they are.",
-    tryAnyway: "Try anyway",
-    later: "Not now",
-  },
   sync: {
     never: "Waiting for the first sync",
     queued: "Waiting to sync",

@@ -120,25 +120,6 @@ const es: Texts = {
     relink: "Conectar de nuevo",
     accounts: "Elegir cuentas",
   },
-  outage: {
-    today: (time: string) => (time.startsWith("1:") ? `la ${time}` : `las ${time}`),
-    earlier: (moment: string) => `el ${moment}`,
-    messages: {
-      bank_late: (bank: string) => `Los datos de ${bank} pueden llegar tarde. No tienes que hacer nada.`,
-      bank_data_down: (bank: string, since: string) =>
-        `${bank} no envía datos desde ${since}. No tienes que hacer nada. Lo comprobamos cada pocos minutos.`,
-      bank_login_down: (bank: string, since: string) =>
-        `No se puede iniciar sesión en ${bank} desde ${since}. Tus datos siguen llegando. Lo comprobamos cada pocos minutos.`,
-      bank_down: (bank: string, since: string) =>
-        `${bank} no funciona desde ${since}. No tienes que hacer nada. Lo comprobamos cada pocos minutos.`,
-      bank_recovering: (bank: string) => `${bank} vuelve a funcionar. Tus datos se están poniendo al día.`,
-    } as Record<string, (bank: string, since: string) => string>,
-    warnTitle: (bank: string) => `${bank} tiene problemas`,
-    warnBody:
-      "Si inicias sesión ahora, probablemente no funcionará. Inténtalo más tarde: tus datos y tus notas se quedan como están.",
-    tryAnyway: "Intentarlo igualmente",
-    later: "Ahora no",
-  },
   sync: {
     never: "Esperando la primera sincronización",
     queued: "Esperando para sincronizar",

@@ -125,25 +125,6 @@ const fr: Texts = {
     relink: "Connecter de nouveau",
     accounts: "Choisir les comptes",
   },
-  outage: {
-    today: (time: string) => time,
-    earlier: (moment: string) => `le ${moment}`,
-    messages: {
-      bank_late: (bank: string) => `Les données de ${bank} peuvent arriver en retard. Vous n’avez rien à faire.`,
-      bank_data_down: (bank: string, since: string) =>
-        `${bank} n’envoie plus de données depuis ${since}. Vous n’avez rien à faire. Nous vérifions toutes les quelques minutes.`,
-      bank_login_down: (bank: string, since: string) =>
-        `La connexion à ${bank} ne fonctionne plus depuis ${since}. Vos données arrivent toujours. Nous vérifions toutes les quelques minutes.`,
-      bank_down: (bank: string, since: string) =>
-        `${bank} est en panne depuis ${since}. Vous n’avez rien à faire. Nous vérifions toutes les quelques minutes.`,
-      bank_recovering: (bank: string) => `${bank} fonctionne à nouveau. Vos données se mettent à jour.`,
-    } as Record<string, (bank: string, since: string) => string>,
-    warnTitle: (bank: string) => `${bank} rencontre des problèmes`,
-    warnBody:
-      "Si vous vous connectez maintenant, cela échouera probablement. Réessayez plus tard : vos données et vos notes ne changent pas.",
-    tryAnyway: "Essayer quand même",
-    later: "Pas maintenant",
-  },
   sync: {
     never: "En attente de la première synchronisation",
     queued: "En attente de synchronisation",
