@@ -13,11 +13,15 @@ from itertools import chain
 
 from emulators.ports import LARGEST_OFFSET, SMALLEST_OFFSET, Ports, StackError, offset_from_environment
 
-# The longest group first: workers take the groups in this order, then all single tests.
+# The longest groups first: workers take the groups in this order, then all single tests.
 GROUPS: dict[str, tuple[str, ...]] = {
     "e2e": ("tests/e2e/", "tests/stack/test_demo.py", "tests/stack/test_firebase_json.py"),
-    "campaigns": ("tests/soak/", "tests/monitoring/", "tests/adopted/"),
+    "screens": tuple(
+        f"tests/web/test_{name}.py"  # half of the time of tests/web
+        for name in ("languages", "link_return", "older_pages", "products", "refusals", "relink", "screens", "start")
+    ),
     "web": ("tests/web/",),
+    "campaigns": ("tests/soak/", "tests/monitoring/", "tests/adopted/"),
     "own-stacks": ("tests/stack/",),
     "store": ("tests/contract/", "tests/rules/"),
     # These tests share files in one folder of the clone, or collect what all of their tests have observed.
@@ -28,7 +32,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 AFTERWARDS = "tests/e2e/afterwards/"
 LATE = ("tests/web/test_large_history.py", AFTERWARDS)
 # Each of these groups has a full stack; AFTERWARDS runs once in each, and its tests end with the group's name.
-SEARCHED = ("e2e", "campaigns", "web")
+SEARCHED = ("e2e", "screens", "web", "campaigns")
 EMULATOR_FREE = tuple(
     f"tests/{name}/"
     for name in (

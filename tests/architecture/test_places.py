@@ -42,12 +42,14 @@ def test_test_belongs_to_the_group_of_its_folder_and_late_ones_run_last() -> Non
     assert group_of("tests/stack/test_demo.py::test_x") == "e2e"
     assert group_of("tests/stack/test_setup.py::test_x") == "own-stacks"
     assert group_of("tests/domain/test_secret.py::test_x") is None
+    assert group_of("tests/web/test_screens.py::test_x") == "screens"
+    assert group_of("tests/web/test_journey.py::test_x") == "web"
     assert group_of("tests/e2e/afterwards/test_items.py::test_x[web]") == "web"
     assert group_of("tests/e2e/afterwards/test_items.py::test_x[all]") == "e2e"
     ordered = [
         "tests/e2e/test_linking.py::test_x",
         "tests/e2e/afterwards/test_items.py::test_x[e2e]",
-        "tests/web/test_start.py::test_x",
+        "tests/web/test_journey.py::test_x",
         "tests/web/test_large_history.py::test_x",
         "tests/e2e/afterwards/test_items.py::test_x[web]",
         "tests/domain/test_secret.py::test_x",

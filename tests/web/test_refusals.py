@@ -164,11 +164,13 @@ def test_a_rejected_token_is_retried_once_and_then_reported(bob: Person) -> None
 
     # Where account selection is not available, the app says what to do instead.
     store = Client(bob.http, bob.stack.ports.url("firestore"), BACKEND)
-    store.seed({f"users/{bob.uid()}": {"country_codes": ["ES"]}})
+    institution_id = bob.connections()[0]["institution_id"]
+    store.update(f"bank_institutions/{institution_id}", {"country_codes": ["ES"]}).raise_for_status()
     page.get_by_role("button", name="Add or remove accounts").click()
     expect(
         page.locator(".toast.bad").filter(has_text="does not let you change which accounts you share")
     ).to_be_visible()
+    store.update(f"bank_institutions/{institution_id}", {"country_codes": ["US"]}).raise_for_status()
 
 
 def test_a_note_on_a_row_that_a_sync_has_replaced_shows_an_error(bob: Person) -> None:
