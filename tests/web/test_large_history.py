@@ -148,6 +148,7 @@ def test_a_long_history_scrolls_smoothly_and_no_screen_reads_more_than_it_shows(
         "products",
         "notifications",
         "institutions",
+        "health",
         "profile",
         "transactions",
     }
