@@ -1,12 +1,24 @@
 """Firestore: the database, its point-in-time recovery to any minute of the last seven days, and its backups."""
 
 import shlex
+from typing import Any
 
 from deploy.context import Context
 from deploy.project import DATABASE
 
 WEEKLY_KEPT = "14w"
 DAY_SECONDS = 24 * 3600
+
+
+def find(context: Context) -> dict[str, Any] | None:
+    """The backend's database, as Firestore describes it; None if the project has none, or only others.
+
+    Raises:
+        DeployError: The command failed.
+    """
+    listed: list[dict[str, Any]]
+    listed = context.tools.json("firestore", "databases", "list", context.project.flag) or []
+    return next((one for one in listed if one["name"].endswith(f"/{DATABASE}")), None)
 
 
 def database(context: Context) -> None:
@@ -16,8 +28,7 @@ def database(context: Context) -> None:
         DeployError: A command failed.
     """
     project, tools = context.project, context.tools
-    there = tools.json("firestore", "databases", "list", project.flag) or []
-    [found] = [one for one in there if one["name"].endswith(f"/{DATABASE}")] or [None]
+    found = find(context)
     safe = ("--enable-pitr", "--delete-protection", project.flag)
     if found is None:
         where = f"--location={project.firestore_location}"

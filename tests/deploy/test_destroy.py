@@ -97,3 +97,16 @@ def test_destroy_refuses_another_region_than_the_functions_are_in(
     with pytest.raises(DeployError, match="set DEPLOY_REGION=us-central1"):
         destroy(ready(), confirm=lambda _: next(answers))
     assert cloud.changes == before
+
+
+def test_destroy_leaves_a_database_of_another_name_and_deletes_the_keys(cloud: Cloud, ready: Deploy) -> None:
+    """As after a restore that was abandoned: only the inspected copy exists."""
+    deploy(ready())
+    cloud.state["databases"]["scratch"] = {"name": f"projects/{PROJECT}/databases/scratch", "locationId": "nam5"}
+    cloud.born["scratch"] = cloud.born["(default)"]
+    answers = iter([PROJECT, "hosting", f"delete {PROJECT}"] * 2)
+    for _ in range(2):
+        destroy(ready(), confirm=lambda _: next(answers))
+        assert list(cloud.state["databases"]) == ["scratch"]
+        assert cloud.state["secrets"] == {}
+        assert cloud.state["keys"]["access-tokens"]["versions"] == {"1": "DESTROY_SCHEDULED"}
