@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,13 +67,22 @@ def test_primary_version_that_is_being_created_is_kept(cloud: Cloud, ready: Depl
     assert len(cloud.state["keys"]["access-tokens"]["versions"]) == 1
 
 
-def test_destroy_skips_a_key_that_was_never_created(cloud: Cloud, ready: Deploy) -> None:
-    cloud.stop_at = (40, "before")
+def test_destroy_skips_a_key_that_was_never_created(
+    cloud: Cloud, ready: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Cloud._kms
+
+    def interrupted(self: Cloud, words: list[str], *rest: Any) -> Any:
+        if "create" in words:
+            raise KeyboardInterrupt
+        return real(self, words, *rest)
+
+    monkeypatch.setattr(Cloud, "_kms", interrupted)
     with pytest.raises(KeyboardInterrupt):
         deploy(ready())
+    monkeypatch.setattr(Cloud, "_kms", real)
     assert cloud.state["accounts"]
     assert cloud.state["keys"] == {}
-    cloud.stop_at = None
     answers = iter([PROJECT, "hosting", f"delete {PROJECT}"])
     destroy(ready(), confirm=lambda _: next(answers))
     assert cloud.state["accounts"] == {}
