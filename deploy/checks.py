@@ -12,11 +12,11 @@ from deploy.app import COMPUTED
 from deploy.context import Context
 from deploy.project import FOLDER, KEY, KEYRING, NEVER, OWN, RUNTIME, SECRETS, Project
 from deploy.secret_values import ASKED, asked, has_value, newest_version
+from deploy.store import LONGEST_BACKUP_DAYS
 from deploy.tools import ROOT, DeployError
 from shared.domain.link import usable_language
 from shared.settings import Settings
 
-LONGEST_BACKUP_DAYS = 98  # https://cloud.google.com/firestore/docs/backups: 14 weeks
 ADDRESS = re.compile(r"[^\s@,;]+@[^\s@,;]+")
 ADOPT = "run `make adopt APP=… PROJECT=…`"
 Check = Callable[[Context], Iterator[str]]
