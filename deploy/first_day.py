@@ -7,7 +7,7 @@ import httpx
 
 from deploy.context import Context
 from deploy.project import DATABASE
-from deploy.tools import DeployError
+from deploy.tools import DeployError, said
 from shared.service_accounts import tasks_caller
 
 OLDEST_GCLOUD = 528  # the version whose parser accepts every command of a deploy (tests/deploy/test_commands.py)
@@ -87,7 +87,7 @@ def permissions(context: Context) -> Iterator[str]:
     try:
         held = _held(context, asked)
     except (httpx.HTTPError, DeployError, ValueError) as error:
-        context.say(f"  note: the rights of your account could not be checked ({str(error) or type(error).__name__})")
+        context.say(f"  note: the rights of your account could not be checked ({said(error)})")
         return
     for role, names in needed.items():
         if absent := [name for name in names if name not in held]:

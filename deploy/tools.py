@@ -50,6 +50,11 @@ class DeployError(Exception):
     """A problem that the operator has to fix; the message says which one."""
 
 
+def said(error: Exception) -> str:
+    """The message of an error, or its kind if it has none."""
+    return str(error) or type(error).__name__
+
+
 # Errors that last until the operator acts, with what to do.
 MORE_CPU = (
     "Cloud Run has too little quota in this region: open https://console.cloud.google.com/iam-admin/quotas, filter for "
