@@ -76,8 +76,8 @@ def database_mode(context: Context) -> Iterator[str]:
 def permissions(context: Context) -> Iterator[str]:
     """Your account: it has the rights that this deploy needs."""
     tools, project = context.tools, context.project
-    accounts = tools.look("gcloud", "iam", "service-accounts", "list", project.flag, "--format=value(email)")
-    needed = ALWAYS | (FIRST if tasks_caller(project.id) not in accounts.out.split() else {})
+    accounts = tools.found("iam", "service-accounts", "list", project.flag, "--format=value(email)")
+    needed = ALWAYS | (FIRST if tasks_caller(project.id) not in accounts.split() else {})
     if project.key.project != project.id:
         needed.pop(KEYS, None)
     asked = sorted(one for names in needed.values() for one in names)

@@ -153,6 +153,8 @@ class Cloud:
         except NeverEnds:
             return Done(TIMED_OUT, "creating function...", f"{tool} did not end within 30 minutes\n")
         except Refused as why:
+            if tool == "firebase" and "--json" in arguments:
+                return Done(1, json.dumps({"status": "error", "error": str(why)}, indent=2), "")
             if tool == "firebase":  # the Firebase CLI prints errors to its output, and only warnings to stderr
                 return Done(1, f"\nError: {why}\n", f"(node:7) DeprecationWarning: `punycode`\n{why.warning}")
             return Done(1, "", f"ERROR: {why}")
@@ -233,7 +235,7 @@ class Cloud:
             raise Refused(f"PERMISSION_DENIED: {flags.get('project')}")
         service = f"{SERVICE_OF[words[0]]}.googleapis.com"
         if service not in self.state["services"]:
-            raise Refused(f"PERMISSION_DENIED: {service} has been turned off")
+            raise Refused(f"PERMISSION_DENIED: {service} has not been used in project 123456 before or it is disabled.")
         if words[1] in ("regions", "locations"):
             return self._locations(words[0], words[1:])
         group = words[0] if words[0] not in ("alpha", "beta") else "monitoring"
