@@ -1,7 +1,7 @@
 """Preconditions that a new project or a new machine may lack."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import httpx
 
@@ -80,15 +80,25 @@ def permissions(context: Context) -> Iterator[str]:
     needed = ALWAYS | (FIRST if tasks_caller(project.id) not in accounts.split() else {})
     if project.key.project != project.id:
         needed.pop(KEYS, None)
-    asked = sorted(one for names in needed.values() for one in names)
-    if tools.dry:
-        context.say(f"  look: whether your account has {', '.join(asked)}")
-        return
     try:
-        held = _held(context, asked)
+        yield from lacking(context, needed)
     except (httpx.HTTPError, DeployError, ValueError) as error:
         context.say(f"  note: the rights of your account could not be checked ({said(error)})")
+
+
+def lacking(context: Context, needed: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """The permissions that your account lacks, of those that each role has.
+
+    Raises:
+        DeployError: Google refused to say, or gcloud gave no token.
+        httpx.HTTPError: There was no answer.
+        ValueError: The answer could not be read.
+    """
+    asked = sorted(one for names in needed.values() for one in names)
+    if context.tools.dry:
+        context.say(f"  look: whether your account has {', '.join(asked)}")
         return
+    held = _held(context, asked)
     for role, names in needed.items():
         if absent := [name for name in names if name not in held]:
             yield f"your account lacks {', '.join(absent)}: ask an owner of the project for {role}"
