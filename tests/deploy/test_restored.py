@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import re
+import shlex
 from typing import Any
 
 import httpx
@@ -16,6 +18,7 @@ from deploy.triggers import remove_silent
 from tests.deploy.conftest import Deploy
 from tests.deploy.fake_cloud import PROJECT, Cloud
 from tests.deploy.fake_web import Web
+from tests.deploy.test_commands import refused_by_gcloud
 from tests.deploy.test_deploy import comparable, ended, leaks
 
 TRIGGERS = ["on_connection_created", "on_notification_created", "on_user_deleted"]
@@ -189,3 +192,19 @@ def test_document_has_the_roles_of_a_restore_and_the_command_that_checks_them() 
     assert text.index("check-restore") < text.index("databases delete"), "before anything is deleted"
     names = [one for table in (first_day.ALWAYS, restore.RESTORE) for names in table.values() for one in names]
     assert len(names) == len(set(names)) <= 100
+
+
+def documented(text: str) -> list[list[str]]:
+    """The gcloud commands in the code blocks of a document, with any value for each placeholder."""
+    lines = [line.strip() for block in text.split("```")[1::2] for line in block.splitlines()]
+    lines = [line for line in lines if line.startswith("gcloud ")]
+    return [shlex.split(re.sub(r"<(\w+)>", r"a-\1", line))[1:] for line in lines]
+
+
+def test_document_creates_the_bucket_before_it_is_used_and_gcloud_accepts_every_command() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").partition("### After a restore")[2]
+    commands = documented(text)
+    assert {words[1] for words in commands} >= {"buckets", "databases", "export", "import", "backups", "bulk-delete"}
+    [created] = [number for number, words in enumerate(commands) if words[:3] == ["storage", "buckets", "create"]]
+    assert next(number for number, words in enumerate(commands) if "gs://" in " ".join(words)) == created
+    assert refused_by_gcloud(commands) == []
