@@ -1,4 +1,4 @@
-"""`python -m deploy up --project ID`, `… destroy --project ID`; with `--dry-run` it prints every command and runs none.
+"""`python -m deploy up|destroy|check-restore --project ID`; with `--dry-run` it prints every command and runs none.
 
 Exit codes: 0 success, 1 failed, 2 wrong usage, 130 interrupted.
 """
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy import project
+from deploy import project, restore
 from deploy.context import Context
 from deploy.destroy import destroy
 from deploy.steps import deploy
@@ -38,6 +38,8 @@ def main(arguments: Sequence[str], *, tools: Tools | None = None) -> int:
         )
         if given.command == "up":
             deploy(context)
+        elif given.command == "check-restore":
+            restore.check(context)
         elif interactive or given.dry_run:
             destroy(context, confirm=input)
         else:
@@ -58,7 +60,7 @@ def _say(line: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="deploy", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("command", choices=("up", "destroy"))
+    parser.add_argument("command", choices=("up", "destroy", "check-restore"))
     parser.add_argument("--project", required=True, help="the id of a Firebase project")
     parser.add_argument(
         "--app",

@@ -48,9 +48,8 @@ def firebase(context: Context) -> None:
     Raises:
         DeployError: A command failed.
     """
-    listed = context.tools.look("firebase", "projects:list", "--json")
-    if f'"{context.project.id}"' not in listed.out:
+    listed = context.tools.firebase_json("projects:list") or []
+    if context.project.id not in {one["projectId"] for one in listed}:
         context.tools.firebase("projects:addfirebase", context.project.id, "--non-interactive")
-    apps = context.tools.look("firebase", "apps:list", "WEB", "--json", "--project", context.project.id)
-    if '"appId"' not in apps.out:
+    if not context.tools.firebase_json("apps:list", "WEB", "--project", context.project.id):
         context.tools.firebase("apps:create", "WEB", WEB_APP, "--project", context.project.id, "--non-interactive")

@@ -60,8 +60,8 @@ def remove(context: Context) -> None:
     Raises:
         DeployError: A command failed.
     """
-    account = _account(context)
     try:
+        account = _account(context)
         found = find(context, account) if account is not None else None
     except DeployError:
         context.say(f"The budget `{_name(context)}` stays if there is one: your account may not see it.")
@@ -82,10 +82,14 @@ def find(context: Context, account: str) -> dict[str, Any] | None:
 
 
 def _account(context: Context) -> str | None:
-    """The id of the project's billing account; None if the operator may not see it."""
+    """The id of the project's billing account; None if it has none.
+
+    Raises:
+        DeployError: The command failed.
+    """
     ask = ("billing", "projects", "describe", context.project.id, "--format=value(billingAccountName)")
-    done = context.tools.look("gcloud", *ask)
-    return "ACCOUNT" if context.tools.dry else done.out.strip().rpartition("/")[2] or None
+    name = "".join(context.tools.lines(*ask))
+    return "ACCOUNT" if context.tools.dry else name.rpartition("/")[2] or None
 
 
 def _warns(budget: dict[str, Any], emails: list[str]) -> bool:

@@ -4,6 +4,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 
+import httpx
 from pydantic import ValidationError
 
 from deploy import app as apps
@@ -12,13 +13,16 @@ from deploy.app import COMPUTED
 from deploy.context import Context
 from deploy.project import FOLDER, KEY, KEYRING, NEVER, OWN, RUNTIME, SECRETS, Project
 from deploy.secret_values import ASKED, asked, has_value, newest_version
-from deploy.tools import ROOT, DeployError
+from deploy.store import LONGEST_BACKUP_DAYS
+from deploy.tools import ROOT, DeployError, said
 from shared.domain.link import usable_language
 from shared.settings import Settings
 
-LONGEST_BACKUP_DAYS = 98  # https://cloud.google.com/firestore/docs/backups: 14 weeks
 ADDRESS = re.compile(r"[^\s@,;]+@[^\s@,;]+")
 ADOPT = "run `make adopt APP=… PROJECT=…`"
+LOGIN = "emulators/node_modules/.bin/firebase login"
+FIREBASE = "https://firebase.googleapis.com"
+NO_PROJECT = ("NOT_FOUND", "PERMISSION_DENIED", "does not have permission")
 Check = Callable[[Context], Iterator[str]]
 
 
@@ -30,15 +34,22 @@ def check(context: Context) -> None:
     """
     missing: list[str] = []
     for one in (files, settings, tools, first_day.gcloud):
-        context.say(f"  check: {(one.__doc__ or '').splitlines()[0]}")
-        missing += one(context)
+        missing += _problems(context, one)
     doors.remind(context)
     for one in (cloud, places.fit, channels.absent, first_day.database_mode, first_day.permissions):
-        context.say(f"  check: {(one.__doc__ or '').splitlines()[0]}")
         if context.tools.dry or not any("gcloud" in why or "no access" in why for why in missing):
-            missing += one(context)
+            missing += _problems(context, one)
     if missing and not context.tools.dry:
         raise DeployError("\n".join(["Before this can be deployed:", *(f"  - {why}" for why in missing)]))
+
+
+def _problems(context: Context, one: Check) -> Iterator[str]:
+    """What a check reports. What it cannot find out is a problem, too."""
+    context.say(f"  check: {(one.__doc__ or '').splitlines()[0]}")
+    try:
+        yield from one(context)
+    except DeployError as error:
+        yield str(error)
 
 
 def files(context: Context) -> Iterator[str]:
@@ -128,29 +139,48 @@ def tools(context: Context) -> Iterator[str]:
     done = context.tools.look("gcloud", "auth", "list", "--filter=status:ACTIVE", "--format=value(account)")
     if done.code == 127:
         yield "install gcloud: https://cloud.google.com/sdk/docs/install"
-    elif not context.tools.dry and (done.code or not done.out.strip()):
+    elif done.code:
+        yield f"`gcloud auth list` fails: {done.why}"
+    elif not context.tools.dry and not done.out.strip():
         yield "log in: gcloud auth login"
     done = context.tools.look("firebase", "projects:list", "--json")
     if done.code == 127:
         yield "firebase-tools is not installed: run make setup"
     elif done.code:
-        yield "log in: emulators/node_modules/.bin/firebase login"
+        yield _of_firebase(context, done.why)
+
+
+def _of_firebase(context: Context, why: str) -> str:
+    """Why the Firebase CLI fails. It says the same of an expired login and of a network that does not work."""
+    if "firebase login" in why:
+        return f"log in: {LOGIN} (the Firebase CLI says: {why})"
+    try:
+        context.request("GET", FIREBASE, timeout=60)
+    except httpx.HTTPError as error:
+        return (
+            f"check the network and the proxy: {FIREBASE} does not answer ({said(error)}; the Firebase CLI says: {why})"
+        )
+    return f"the Firebase CLI fails: {why} (if your login has expired: {LOGIN} --reauth)"
 
 
 def cloud(context: Context) -> Iterator[str]:
     """The project: it exists, has billing, and its secrets exist or can be entered."""
     project, tools_ = context.project, context.tools
     done = tools_.look("gcloud", "projects", "describe", project.id, "--format=value(projectNumber)")
+    if done.code and not any(word in done.err for word in NO_PROJECT):
+        yield f"project {project.id}: `gcloud projects describe` fails: {done.why}"
+        return
     if done.code:
         yield f"project {project.id}: it does not exist, or your account has no access (gcloud projects create …)"
         return
     done = tools_.look("gcloud", "billing", "projects", "describe", project.id, "--format=value(billingEnabled)")
-    if not tools_.dry and (done.code or done.out.strip().lower() != "true"):
+    if done.code:
+        yield f"project {project.id}: its billing account is unknown: {done.why}"
+    elif not tools_.dry and done.out.strip().lower() != "true":
         yield f"project {project.id}: link a billing account (gcloud billing projects link …)"
     if not context.interactive and not tools_.dry:
         for name in asked(project):
-            listed = tools_.look("gcloud", *newest_version(project, name))
-            if listed.code or not has_value(name, listed.out):
+            if not has_value(name, tools_.found(*newest_version(project, name))):
                 yield f"{name} is not in Secret Manager yet: run this at a terminal, to enter it"
 
 

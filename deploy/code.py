@@ -79,7 +79,8 @@ def hosting(context: Context) -> None:
         DeployError: A command failed.
     """
     project = ("--project", context.project.id)
-    if '"DEFAULT_SITE"' not in context.tools.look("firebase", "hosting:sites:list", "--json", *project).out:
+    listed = context.tools.firebase_json("hosting:sites:list", *project) or {"sites": []}
+    if "DEFAULT_SITE" not in {site["type"] for site in listed["sites"]}:
         context.tools.firebase("hosting:sites:create", context.project.id, *project, "--non-interactive")
     if context.project.app is None and not context.tools.dry:
         write(context.project)

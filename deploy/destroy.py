@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from deploy import budget, channels, kms, monitoring_setup, places
+from deploy import budget, channels, kms, monitoring_setup, places, store
 from deploy.batches import existing
 from deploy.context import Context
 from deploy.iam import bindings
@@ -140,7 +140,7 @@ def _key_rights(context: Context) -> None:
 def _data(context: Context) -> None:
     project, tools = context.project, context.tools
     where = (f"--database={DATABASE}", project.flag)
-    if tools.dry or tools.json("firestore", "databases", "list", project.flag):
+    if tools.dry or store.find(context) is not None:
         tools.gcloud("firestore", "databases", "update", "--no-delete-protection", *where)
         tools.gcloud("firestore", "databases", "delete", *where, "--quiet")
     _secrets(context, OF_DATA)

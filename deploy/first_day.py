@@ -1,13 +1,13 @@
 """Preconditions that a new project or a new machine may lack."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import httpx
 
 from deploy.context import Context
 from deploy.project import DATABASE
-from deploy.tools import DeployError
+from deploy.tools import DeployError, said
 from shared.service_accounts import tasks_caller
 
 OLDEST_GCLOUD = 528  # the version whose parser accepts every command of a deploy (tests/deploy/test_commands.py)
@@ -76,19 +76,29 @@ def database_mode(context: Context) -> Iterator[str]:
 def permissions(context: Context) -> Iterator[str]:
     """Your account: it has the rights that this deploy needs."""
     tools, project = context.tools, context.project
-    accounts = tools.look("gcloud", "iam", "service-accounts", "list", project.flag, "--format=value(email)")
-    needed = ALWAYS | (FIRST if tasks_caller(project.id) not in accounts.out.split() else {})
+    accounts = tools.found("iam", "service-accounts", "list", project.flag, "--format=value(email)")
+    needed = ALWAYS | (FIRST if tasks_caller(project.id) not in accounts.split() else {})
     if project.key.project != project.id:
         needed.pop(KEYS, None)
+    try:
+        yield from lacking(context, needed)
+    except (httpx.HTTPError, DeployError, ValueError) as error:
+        context.say(f"  note: the rights of your account could not be checked ({said(error)})")
+
+
+def lacking(context: Context, needed: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """The permissions that your account lacks, of those that each role has.
+
+    Raises:
+        DeployError: Google refused to say, or gcloud gave no token.
+        httpx.HTTPError: There was no answer.
+        ValueError: The answer could not be read.
+    """
     asked = sorted(one for names in needed.values() for one in names)
-    if tools.dry:
+    if context.tools.dry:
         context.say(f"  look: whether your account has {', '.join(asked)}")
         return
-    try:
-        held = _held(context, asked)
-    except (httpx.HTTPError, DeployError, ValueError) as error:
-        context.say(f"  note: the rights of your account could not be checked ({str(error) or type(error).__name__})")
-        return
+    held = _held(context, asked)
     for role, names in needed.items():
         if absent := [name for name in names if name not in held]:
             yield f"your account lacks {', '.join(absent)}: ask an owner of the project for {role}"

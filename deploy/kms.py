@@ -48,7 +48,7 @@ def settle(context: Context) -> Found:
     best = max(found, key=lambda one: (found[one][1] is not None, found[one][0]))  # the first of several equal ones
     if best == key:
         return found[key]
-    if project.given_key_location or "VAULT_KEY" in project.variables:
+    if project.given_key_location or project.variables.get("VAULT_KEY"):
         raise DeployError(
             f"the key that seals the stored access tokens is {best}, and cannot be moved: set VAULT_KEY to this name "
             f"in {project.file.name}, and leave DEPLOY_KEY_LOCATION out"

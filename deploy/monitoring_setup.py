@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy import key_log
-from deploy.channels import channels, create
+from deploy.channels import channels, create, remove_former
 from deploy.context import Context
 from deploy.tools import ROOT
 
@@ -35,13 +35,14 @@ def version(definition: Any) -> str:
 
 
 def monitoring(context: Context) -> None:
-    """Creates or updates alert policies and the dashboard, where they are missing or differ.
+    """Creates or updates the channel, alert policies and the dashboard, where they are missing or differ.
 
     Raises:
         DeployError: A command failed.
     """
     create(context)
     _policies(context, [one["name"] for one in channels(context)] or ["CHANNEL"])  # a dry run finds none
+    remove_former(context)
     _dashboard(context)
 
 

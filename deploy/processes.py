@@ -1,5 +1,6 @@
 """Runs one command: shows its output as it appears, and ends it after half an hour."""
 
+import json
 import os
 import subprocess
 from collections.abc import Callable, Sequence
@@ -26,6 +27,14 @@ class Done:
     code: int
     out: str
     err: str
+
+    @property
+    def why(self) -> str:
+        """The command's own words about its failure; with `--json`, the Firebase CLI writes them into its output."""
+        try:
+            return str(json.loads(self.out)["error"])
+        except (ValueError, KeyError, TypeError):
+            return " ".join((self.err.strip() or self.out.strip() or "(no output)").splitlines()[-5:])
 
 
 Runner = Callable[[Sequence[str], str | None, Show | None], Done]

@@ -53,27 +53,33 @@ def smoke(context: Context) -> None:
     looks: list[Callable[[], str | None]]
     looks = [*(partial(_refused, context, probe) for probe in PROBES), partial(_page, context), *probes(context)]
     until = context.now() + OPEN_SECONDS
-    failed = [why for look in looks if (why := _in_time(context, look, until)) is not None]
+    failed = [_in_time(context, look, until) for look in looks]
     began = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(context.now()))
-    for function in RUNS:
-        place = (f"--location={context.project.region}", context.project.flag)
-        context.tools.gcloud("scheduler", "jobs", "run", job_of(context, function), *place)
+    until = context.now() + OPEN_SECONDS
+    failed += [_in_time(context, partial(_run, context, function), until) for function in RUNS]
     logged = partial(_is_logged, context, began=began)
-    if (why := event_arrives(context, logged=logged, pause=PAUSE_SECONDS)) is not None:
-        failed.append(why)
+    failed.append(event_arrives(context, logged=logged, pause=PAUSE_SECONDS))
     for function, (event, what) in RUNS.items():
-        if not _waits(context, partial(logged, event)):
-            failed.append(f"not seen within {WAIT_SECONDS:.0f} s: {what} ({function}; check the function's log)")
-    if failed:
-        raise DeployError("\n".join(["It is deployed, but does not work yet:", *(f"  - {why}" for why in failed)]))
+        look = partial(_seen, logged, event, f"{what} ({function}; check the function's log)")
+        failed.append(_in_time(context, look, context.now() + WAIT_SECONDS))
+    if problems := [f"  - {why}" for why in failed if why is not None]:
+        raise DeployError("\n".join(["It is deployed, but does not work yet:", *problems]))
 
 
 def _in_time(context: Context, look: Callable[[], str | None], until: float) -> str | None:
     """Repeats a check until it passes or time is up; returns the last problem."""
-    while (why := look()) is not None and context.now() < until:
+    while (why := _problem(look)) is not None and context.now() < until:
         context.say(f"  … {why}: retrying in {PAUSE_SECONDS:.0f} s")
         context.tools.sleep(PAUSE_SECONDS)
     return why
+
+
+def _problem(look: Callable[[], str | None]) -> str | None:
+    """The problem that a check finds; the failure of a tool is one, too."""
+    try:
+        return look()
+    except DeployError as error:
+        return str(error)
 
 
 def _refused(context: Context, probe: Probe) -> str | None:
@@ -110,13 +116,14 @@ def _is_logged(context: Context, event: str, *, began: str) -> bool:
     return bool(context.tools.json(*command)) or context.tools.dry
 
 
-def _waits(context: Context, logged: Callable[[], bool]) -> bool:
-    deadline = context.now() + WAIT_SECONDS
-    while not logged():
-        if context.now() >= deadline:
-            return False
-        context.tools.sleep(PAUSE_SECONDS)
-    return True
+def _run(context: Context, function: str) -> None:
+    """Runs the schedule of a function now."""
+    place = (f"--location={context.project.region}", context.project.flag)
+    context.tools.gcloud("scheduler", "jobs", "run", job_of(context, function), *place)
+
+
+def _seen(logged: Callable[[str], bool], event: str, what: str) -> str | None:
+    return None if logged(event) else f"not seen: {what}"
 
 
 def for_plaid(context: Context) -> str:

@@ -50,6 +50,15 @@ class DeployError(Exception):
     """A problem that the operator has to fix; the message says which one."""
 
 
+# Errors of a search for something that does not exist, or whose API is still off.
+ABSENT = ("SERVICE_DISABLED", "has not been used in", "not enabled on project", "NOT_FOUND")
+
+
+def said(error: Exception) -> str:
+    """The message of an error, or its kind if it has none."""
+    return str(error) or type(error).__name__
+
+
 # Errors that last until the operator acts, with what to do.
 MORE_CPU = (
     "Cloud Run has too little quota in this region: open https://console.cloud.google.com/iam-admin/quotas, filter for "
@@ -92,10 +101,35 @@ class Tools:
             return Done(0, "", "")
         return self.runner([self.programs[program], *arguments], None, None)
 
+    def found(self, *arguments: str) -> str:
+        """What a `gcloud` command finds; nothing in a dry run, or if nothing can exist yet, because its API is off.
+
+        Raises:
+            DeployError: It failed for another reason, which says nothing about what exists.
+        """
+        done = self.look("gcloud", *arguments)
+        if done.code and not any(word in done.err for word in ABSENT):
+            raise DeployError(f"`{shlex.join(['gcloud', *arguments])}` exited with {done.code}: {done.why}")
+        return "" if done.code else done.out.strip()
+
     def listed(self, *arguments: str) -> list[dict[str, Any]]:
-        """What a `gcloud` list command finds; nothing in a dry run, or if it fails: its API may still be off."""
-        done = self.look("gcloud", *arguments, "--format=json")
-        return json.loads(done.out) if not done.code and done.out.strip() else []
+        """What a `gcloud` list command finds, as `found`.
+
+        Raises:
+            DeployError: It failed for another reason.
+        """
+        text = self.found(*arguments, "--format=json")
+        return json.loads(text) if text else []
+
+    def firebase_json(self, *arguments: str) -> Any:
+        """The result of a `firebase` command that changes nothing; None in a dry run.
+
+        Raises:
+            DeployError: It failed.
+        """
+        asked = (*arguments, "--json")
+        done = self._patiently("firebase", asked, None) if not self.dry else self.look("firebase", *asked)
+        return json.loads(done.out)["result"] if done.out else None
 
     def lines(self, *arguments: str) -> list[str]:
         """The lines that a `gcloud` list prints; none in a dry run.
@@ -123,7 +157,7 @@ class Tools:
         """
         done = self.look("gcloud", "auth", "print-access-token")
         if done.code or not done.out.strip():
-            raise DeployError("gcloud gave no access token: gcloud auth login")
+            raise DeployError(f"gcloud gave no access token (gcloud auth login): {done.why}")
         return done.out.strip()
 
     def gcloud(self, *arguments: str, stdin: str | None = None) -> None:

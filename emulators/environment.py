@@ -114,7 +114,7 @@ def stack_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
         "TMPDIR": str(folder("tmp", str(ports.offset))),
         "JAVA_HOME": str(JAVA_HOME),
         "PATH": os.pathsep.join([str(JAVA_HOME / "bin"), os.environ.get("PATH", os.defpath)]),
-        "JAVA_TOOL_OPTIONS": f"-XX:-UsePerfData -Xmx{os.environ.get(HEAP, '2g')}",
+        "JAVA_TOOL_OPTIONS": f"-XX:-UsePerfData -Xmx{os.environ.get(HEAP) or '2g'}",
         "FIREBASE_EMULATORS_PATH": str(JARS),
         "FUNCTIONS_DISCOVERY_TIMEOUT": "120",
         "METADATA_SERVER_DETECTION": "none",
@@ -130,7 +130,7 @@ def stack_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
         "DEPLOY_REGION": REGION,  # whatever the shell has
         "PLAID_EU_CLIENT_ID": plaid.eu_client_id,
         **({"COUNTRY_CODES": plaid.country} if plaid.country else {}),
-        "BANK_LOG_LEVEL": os.environ.get("BANK_LOG_LEVEL", "INFO"),
+        "BANK_LOG_LEVEL": os.environ.get("BANK_LOG_LEVEL") or "INFO",
         **secrets(plaid),
     }
     if version:

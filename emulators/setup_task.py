@@ -97,7 +97,7 @@ def tool_environment() -> Environment:
         "XDG_CONFIG_HOME": str(LOCAL / "config"),
         "XDG_CACHE_HOME": str(LOCAL / "cache"),
         # pip asks an installed rustc for its version, which makes rustup write to the home folder.
-        "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", str(LOCAL / "cache" / "rustup")),
+        "RUSTUP_HOME": os.environ.get("RUSTUP_HOME") or str(LOCAL / "cache" / "rustup"),
         "CLOUDSDK_CONFIG": str(LOCAL / "config" / "gcloud"),
         "FIREBASE_EMULATORS_PATH": str(JARS),
         "NO_UPDATE_NOTIFIER": "1",

@@ -164,7 +164,7 @@ def configure() -> bool:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     root.handlers[:] = [handler]
-    root.setLevel(os.environ.get("BANK_LOG_LEVEL", "INFO").upper())
+    root.setLevel((os.environ.get("BANK_LOG_LEVEL") or "INFO").upper())
     for name in ("plaid", "urllib3", "google", "werkzeug"):
         logging.getLogger(name).setLevel(max(root.level, logging.INFO))
     return True

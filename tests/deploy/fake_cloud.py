@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ NO_METRIC = (  # https://github.com/hashicorp/terraform-provider-google/issues/1
     'com/user/{}". If a metric was created recently, it could take up to 10 minutes to become available. Please try '
     "again soon."
 )
+CHANNEL_IN_USE = "FAILED_PRECONDITION: Cannot delete the notification channel: it is used by an alerting policy."
 NAME_KEPT = "FAILED_PRECONDITION: Database ID '{}' is not available in project. Please retry in 5 minutes."
 EVENTARC = (
     "⚠  functions: Validation failed for trigger: Permission denied while using the Eventarc Service Agent. If you "
@@ -151,6 +153,8 @@ class Cloud:
         except NeverEnds:
             return Done(TIMED_OUT, "creating function...", f"{tool} did not end within 30 minutes\n")
         except Refused as why:
+            if tool == "firebase" and "--json" in arguments:
+                return Done(1, json.dumps({"status": "error", "error": str(why)}, indent=2), "")
             if tool == "firebase":  # the Firebase CLI prints errors to its output, and only warnings to stderr
                 return Done(1, f"\nError: {why}\n", f"(node:7) DeprecationWarning: `punycode`\n{why.warning}")
             return Done(1, "", f"ERROR: {why}")
@@ -231,7 +235,7 @@ class Cloud:
             raise Refused(f"PERMISSION_DENIED: {flags.get('project')}")
         service = f"{SERVICE_OF[words[0]]}.googleapis.com"
         if service not in self.state["services"]:
-            raise Refused(f"PERMISSION_DENIED: {service} has been turned off")
+            raise Refused(f"PERMISSION_DENIED: {service} has not been used in project 123456 before or it is disabled.")
         if words[1] in ("regions", "locations"):
             return self._locations(words[0], words[1:])
         group = words[0] if words[0] not in ("alpha", "beta") else "monitoring"
@@ -538,16 +542,23 @@ class Cloud:
         if verb == "list":
             return list(self.state[kind].values())
         if verb == "delete":
+            if any(name[0] in one.get("notificationChannels", []) for one in self.state["policies"].values()):
+                raise Refused(CHANNEL_IN_USE)
             return self._drop(kind, name[0])
         if kind == "channels":
+            if verb == "update":
+                found, label = self._there(kind, name[0]), dict([flags["update-user-labels"].split("=", 1)])
+                return self._change(lambda: found.update(userLabels=found.get("userLabels", {}) | label))
             made = {"displayName": flags["display-name"], "type": flags["type"]}
             made |= {"labels": dict([flags["channel-labels"].split("=", 1)])}
+            made |= {"userLabels": dict([flags["user-labels"].split("=", 1)])} if "user-labels" in flags else {}
         else:
             made = _file(flags.get("policy-from-file") or flags["config-from-file"])
         if verb == "update":
             self._there(kind, name[0])
             return self._change(lambda: self.state[kind].__setitem__(name[0], {**made, "name": name[0]}))
-        full = made.get("name") or f"projects/{PROJECT}/{kind}/{len(self.state[kind]) + 1}"
+        free = next(number for number in count(1) if f"projects/{PROJECT}/{kind}/{number}" not in self.state[kind])
+        full = made.get("name") or f"projects/{PROJECT}/{kind}/{free}"
         for channel in made.get("notificationChannels", []):
             self._there("channels", channel)
         for metric in _metrics_in(made):

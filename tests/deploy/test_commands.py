@@ -35,6 +35,8 @@ def calls(cloud: Cloud, ready: Deploy) -> list[list[str]]:
         policy["userLabels"]["bank-version"] = "of last year"
     cloud.state["databases"]["(default)"].pop("deleteProtectionState")
     cloud.state["keys"]["access-tokens"]["rotation"] = None
+    [channel] = cloud.state["channels"].values()
+    del channel["userLabels"]
     deploy(ready())
     answers = iter([PROJECT, "hosting", f"delete {PROJECT}"])
     destroy(ready(), confirm=lambda _: next(answers))

@@ -271,4 +271,4 @@ def test_unexpected_answer_of_the_live_system_fails_the_deploy(
     assert said.count("no answer from this backend") == len(PROBES)
     assert ".web.app/: 404" in said
     assert said.count("for a stranger instead of 403") + said.count("(ConnectError)") > 10
-    assert said.count("not seen within") == 2
+    assert said.count("not seen: ") == 2

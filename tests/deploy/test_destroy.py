@@ -70,18 +70,19 @@ def test_primary_version_that_is_being_created_is_kept(cloud: Cloud, ready: Depl
 def test_destroy_skips_a_key_that_was_never_created(
     cloud: Cloud, ready: Deploy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(words: list[str], *others: Any) -> Any:
-        if words[:2] == ["keys", "create"]:
-            raise KeyboardInterrupt
-        return kms(words, *others)
+    real = Cloud._kms
 
-    kms = cloud._kms
-    monkeypatch.setattr(cloud, "_kms", interrupted)
+    def interrupted(self: Cloud, words: list[str], *rest: Any) -> Any:
+        if "create" in words:
+            raise KeyboardInterrupt
+        return real(self, words, *rest)
+
+    monkeypatch.setattr(Cloud, "_kms", interrupted)
     with pytest.raises(KeyboardInterrupt):
         deploy(ready())
+    monkeypatch.setattr(Cloud, "_kms", real)
     assert cloud.state["accounts"]
     assert cloud.state["keys"] == {}
-    monkeypatch.undo()
     answers = iter([PROJECT, "hosting", f"delete {PROJECT}"])
     destroy(ready(), confirm=lambda _: next(answers))
     assert cloud.state["accounts"] == {}
@@ -106,3 +107,16 @@ def test_destroy_refuses_another_region_than_the_functions_are_in(
     with pytest.raises(DeployError, match="set DEPLOY_REGION=us-central1"):
         destroy(ready(), confirm=lambda _: next(answers))
     assert cloud.changes == before
+
+
+def test_destroy_leaves_a_database_of_another_name_and_deletes_the_keys(cloud: Cloud, ready: Deploy) -> None:
+    """As after a restore that was abandoned: only the inspected copy exists."""
+    deploy(ready())
+    cloud.state["databases"]["scratch"] = {"name": f"projects/{PROJECT}/databases/scratch", "locationId": "nam5"}
+    cloud.born["scratch"] = cloud.born["(default)"]
+    answers = iter([PROJECT, "hosting", f"delete {PROJECT}"] * 2)
+    for _ in range(2):
+        destroy(ready(), confirm=lambda _: next(answers))
+        assert list(cloud.state["databases"]) == ["scratch"]
+        assert cloud.state["secrets"] == {}
+        assert cloud.state["keys"]["access-tokens"]["versions"] == {"1": "DESTROY_SCHEDULED"}

@@ -153,6 +153,20 @@ def test_backups_that_are_kept_longer_than_the_settings_say_stay(cloud: Cloud, r
     assert "  note: daily backups stay for 30 days, as before. To change that: gcloud" in said
 
 
+def test_weekly_backups_of_an_existing_schedule_are_kept_as_long_as_the_documents_promise(
+    cloud: Cloud, ready: Deploy
+) -> None:
+    """The app's own schedule may keep them for a shorter time, and a database has only one."""
+    deploy(ready())
+    promised = cloud.state["schedules"]["weekly"]["retention"]
+    cloud.state["schedules"]["weekly"]["retention"] = "1209600s"
+    store.backups(ready())
+    assert cloud.state["schedules"]["weekly"]["retention"] == promised == f"{14 * 7 * 86400}s"
+    changes = cloud.changes
+    store.backups(ready())
+    assert cloud.changes == changes
+
+
 @pytest.mark.parametrize("given", ["a@example.com,b@example.com", "a@example.com b@example.com", "a at b", "@"])
 def test_alert_address_that_is_not_one_address_is_refused(
     cloud: Cloud, ready: Deploy, environment: Path, given: str

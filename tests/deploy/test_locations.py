@@ -158,8 +158,15 @@ def test_location_without_a_service_is_refused_before_anything_is_created(
     assert (cloud.state["accounts"], cloud.state["databases"], cloud.state["rings"]) == ({}, {}, {})
 
 
-@pytest.mark.parametrize("key_too", [True, False])
-def test_key_ring_of_an_earlier_version_is_kept(cloud: Cloud, ready: Deploy, said: list[str], key_too: bool) -> None:
+@pytest.mark.parametrize(
+    ("key_too", "lines"),
+    [(True, ""), (False, ""), (True, 'VAULT_KEY=""\n'), (True, "VAULT_KEY=\nDEPLOY_KEY_LOCATION=\n")],
+)
+def test_key_ring_of_an_earlier_version_is_kept(
+    cloud: Cloud, ready: Deploy, environment: Path, said: list[str], key_too: bool, lines: str
+) -> None:
+    """Empty settings count as unset."""
+    add(environment, lines)
     ring_in(cloud, "us-central1")
     if not key_too:
         cloud.state["keys"].clear()

@@ -226,6 +226,59 @@ def test_changed_channels_change_every_policy(cloud: Cloud, ready: Deploy, envir
     assert all(PAGER in one["notificationChannels"] for one in cloud.state["policies"].values())
 
 
+def addresses(cloud: Cloud) -> list[str]:
+    return [one["labels"]["email_address"] for one in cloud.state["channels"].values() if one["type"] == "email"]
+
+
+def test_new_alert_address_replaces_the_channel_of_the_former_one(
+    cloud: Cloud, ready: Deploy, environment: Path
+) -> None:
+    deploy(ready())
+    theirs = {"name": PAGER, "type": "email", "displayName": "Bank alerts", "labels": {"email_address": "them@x.com"}}
+    cloud.state["channels"][PAGER] = theirs
+    say(environment, "DEPLOY_ALERT_EMAIL", "new@example.com")
+    for _ in range(2):
+        deploy(ready())
+        assert addresses(cloud) == ["them@x.com", "new@example.com"]
+    [new] = [name for name, one in cloud.state["channels"].items() if one != theirs]
+    assert {tuple(one["notificationChannels"]) for one in cloud.state["policies"].values()} == {(new,)}
+
+
+def test_channel_of_an_alert_address_that_is_removed_from_the_settings_is_deleted(
+    cloud: Cloud, ready: Deploy, environment: Path
+) -> None:
+    deploy(ready())
+    cloud.state["channels"][PAGER] = {"name": PAGER, "type": "pagerduty", "displayName": "Pager"}
+    say(environment, "DEPLOY_ALERT_EMAIL", None)
+    add(environment, f"DEPLOY_ALERT_CHANNELS={PAGER}\n")
+    deploy(ready())
+    assert list(cloud.state["channels"]) == [PAGER]
+
+
+def test_channel_of_an_earlier_version_is_replaced_too(cloud: Cloud, ready: Deploy, environment: Path) -> None:
+    """It has no label; a deploy to its address adds it."""
+    deploy(ready())
+    [former] = cloud.state["channels"].values()
+    label = former.pop("userLabels")
+    deploy(ready())
+    assert former["userLabels"] == label
+    say(environment, "DEPLOY_ALERT_EMAIL", "new@example.com")
+    deploy(ready())
+    assert addresses(cloud) == ["new@example.com"]
+
+
+def test_channel_of_a_former_address_that_other_policies_use_stays_and_is_reported(
+    cloud: Cloud, ready: Deploy, environment: Path, said: list[str]
+) -> None:
+    deploy(ready())
+    [former] = cloud.state["channels"]
+    cloud.state["policies"]["theirs"] = {"name": "theirs", "displayName": "x", "notificationChannels": [former]}
+    say(environment, "DEPLOY_ALERT_EMAIL", "new@example.com")
+    deploy(ready())
+    assert former in cloud.state["channels"]
+    assert any("the channel of the former alert address on-call@example.com stays" in line for line in said)
+
+
 @pytest.mark.parametrize("given", ["7", "projects/another-project/notificationChannels/9"])
 def test_channel_that_does_not_exist_is_refused_before_anything_changes(
     cloud: Cloud, ready: Deploy, environment: Path, given: str

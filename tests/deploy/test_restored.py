@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import copy
+import re
+import shlex
 from typing import Any
 
 import httpx
 import pytest
 
+from deploy import first_day, restore
+from deploy.__main__ import main
 from deploy.steps import deploy
-from deploy.tools import DeployError
+from deploy.tools import ROOT, DeployError, Tools
 from deploy.triggers import remove_silent
 from tests.deploy.conftest import Deploy
-from tests.deploy.fake_cloud import Cloud
+from tests.deploy.fake_cloud import PROJECT, Cloud
 from tests.deploy.fake_web import Web
+from tests.deploy.test_commands import refused_by_gcloud
 from tests.deploy.test_deploy import comparable, ended, leaks
 
 TRIGGERS = ["on_connection_created", "on_notification_created", "on_user_deleted"]
@@ -132,3 +137,74 @@ def test_function_that_strangers_can_call_fails_the_smoke_test(cloud: Cloud, rea
     context.now = lambda: float(next(times))
     with pytest.raises(DeployError, match=f"/{function}: 200 for a stranger instead of 403"):
         deploy(context)
+
+
+def test_rights_of_a_restore_are_checked_before_it_deletes_anything(cloud: Cloud, ready: Deploy, web: Web) -> None:
+    deploy(ready())
+    before = cloud.changes
+    restore.check(ready())
+    web.lacking = {"datastore.databases.delete", "datastore.backups.restoreDatabase", "run.services.update"}
+    with pytest.raises(DeployError) as refused:
+        restore.check(ready())
+    said = str(refused.value)
+    assert (
+        "lacks datastore.backups.restoreDatabase, datastore.databases.delete: ask an owner of the project for" in said
+    )
+    assert "lacks run.services.update: ask an owner of the project for roles/run.admin" in said
+    assert cloud.changes == before
+
+
+def test_rights_that_only_the_deploy_after_a_restore_needs_are_checked_too(ready: Deploy, web: Web) -> None:
+    """The functions of its triggers are deleted and created, and the new database needs its own backups."""
+    web.lacking = {"cloudfunctions.functions.delete", "datastore.backupSchedules.create"}
+    with pytest.raises(DeployError) as refused:
+        restore.check(ready())
+    assert [name for name in web.lacking if name not in str(refused.value)] == []
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(403), httpx.ConnectError("no route to host")])
+def test_restore_does_not_start_if_the_rights_cannot_be_checked(
+    ready: Deploy, answer: httpx.Response | httpx.ConnectError
+) -> None:
+    def request(*_: Any, **__: Any) -> httpx.Response:
+        if isinstance(answer, httpx.ConnectError):
+            raise answer
+        return answer
+
+    context = ready()
+    context.request = request
+    with pytest.raises(DeployError, match=r"testIamPermissions|could not be checked: no route to host"):
+        restore.check(context)
+
+
+def test_command_that_checks_a_restore_calls_nothing_in_a_dry_run(cloud: Cloud, said: list[str]) -> None:
+    arguments = ["check-restore", "--project", PROJECT, "--dry-run"]
+    assert main(arguments, tools=Tools(say=said.append, runner=cloud)) == 0
+    assert any("datastore.databases.delete" in line for line in said)
+    assert cloud.calls == []
+
+
+def test_document_has_the_roles_of_a_restore_and_the_command_that_checks_them() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    _, _, text = text.partition("### After a restore")
+    assert "python -m deploy check-restore --project <project>" in text
+    assert [role for role in restore.RESTORE if f"`{role}`" not in text] == []
+    assert text.index("check-restore") < text.index("databases delete"), "before anything is deleted"
+    names = [one for table in (first_day.ALWAYS, restore.RESTORE) for names in table.values() for one in names]
+    assert len(names) == len(set(names)) <= 100
+
+
+def documented(text: str) -> list[list[str]]:
+    """The gcloud commands in the code blocks of a document, with any value for each placeholder."""
+    lines = [line.strip() for block in text.split("```")[1::2] for line in block.splitlines()]
+    lines = [line for line in lines if line.startswith("gcloud ")]
+    return [shlex.split(re.sub(r"<(\w+)>", r"a-\1", line))[1:] for line in lines]
+
+
+def test_document_creates_the_bucket_before_it_is_used_and_gcloud_accepts_every_command() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").partition("### After a restore")[2]
+    commands = documented(text)
+    assert {words[1] for words in commands} >= {"buckets", "databases", "export", "import", "backups", "bulk-delete"}
+    [created] = [number for number, words in enumerate(commands) if words[:3] == ["storage", "buckets", "create"]]
+    assert next(number for number, words in enumerate(commands) if "gs://" in " ".join(words)) == created
+    assert refused_by_gcloud(commands) == []

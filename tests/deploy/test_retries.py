@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import httpx
 import pytest
 
 from deploy.monitoring_setup import policies
-from deploy.smoke import PROBES
+from deploy.smoke import PROBES, smoke
 from deploy.steps import deploy
 from deploy.tools import DeployError, Done, Tools
 from tests.deploy.conftest import Deploy
@@ -86,3 +87,65 @@ def test_addresses_that_are_not_public_yet_are_retried(ready: Deploy, web: Web, 
     deploy(context)
     assert not closed
     assert any("retrying in 10 s" in line for line in said)
+
+
+def once(failed: set[Hashable]) -> Callable[..., bool]:
+    """Whether something happens for the first time."""
+
+    def first(*what: Hashable) -> bool:
+        new = what not in failed
+        failed.add(what)
+        return new
+
+    return first
+
+
+def test_each_call_of_the_smoke_test_may_fail_and_is_repeated(cloud: Cloud, ready: Deploy, web: Web) -> None:
+    deploy(ready())
+    cloud.logged.clear()
+    failed: set[Hashable] = set()
+    first = once(failed)
+
+    def request(method: str, url: str, **given: Any) -> httpx.Response:
+        if first("unreachable", method, url):
+            raise httpx.ConnectError("no route to host")
+        return httpx.Response(503) if first("busy", method, url) else web(method, url, **given)
+
+    def runner(command: Sequence[str], *rest: Any) -> Done:
+        return Done(1, "", "ERROR: UNAVAILABLE: later") if first(*command[1:4]) else cloud(command, *rest)
+
+    context = ready()
+    context.request, context.tools.runner = request, runner
+    smoke(context)
+    assert "push.not_a_notification" in cloud.logged
+    assert web.documents == set()
+    assert {("scheduler", "jobs", "run"), ("auth", "print-access-token")} <= failed
+    assert [what for what in failed if isinstance(what, tuple) and what[:2] == ("logging", "read")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [(httpx.Response(503), "Firestore answered 503"), (httpx.ConnectError("no route to host"), "no route to host")],
+)
+def test_firestore_that_stays_unavailable_is_reported_when_the_time_is_up(
+    ready: Deploy, web: Web, said: list[str], answer: httpx.Response | httpx.ConnectError, why: str
+) -> None:
+    deploy(ready())
+    tries = 0
+
+    def request(method: str, url: str, **given: Any) -> httpx.Response:
+        nonlocal tries
+        if "firestore" not in url:
+            return web(method, url, **given)
+        tries += 1
+        if isinstance(answer, httpx.ConnectError):
+            raise answer
+        return answer
+
+    times = iter(range(0, 100_000, 10))
+    context = ready()
+    context.request, context.now = request, lambda: float(next(times))
+    with pytest.raises(DeployError, match=f"no event of Firestore could be tested: {why}"):
+        smoke(context)
+    assert tries > 10
+    assert any("bank_notifications/event stays in Firestore" in line for line in said)

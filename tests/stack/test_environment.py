@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock, call
 
 import pytest
 
@@ -13,6 +15,8 @@ from emulators.countries import COUNTRIES
 from emulators.environment import Plaid
 from emulators.ports import Ports, StackError
 from emulators.setup import LOCAL
+from emulators.setup_task import tool_environment
+from shared import log
 from shared.settings import Settings
 
 PORTS = Ports.at(3000)
@@ -91,6 +95,28 @@ def test_variables_that_shells_and_other_tools_have_break_nothing(monkeypatch: p
     stack = environment.stack_environment(PORTS, Plaid.choose(PORTS, {}))
     read = Settings.read(stack | {"GCLOUD_PROJECT": "demo-bank"})
     assert (read.language, read.deploy_region) == ("en", "us-central1")
+
+
+def test_empty_variables_count_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "keyset", lambda _: "{}")
+    for name in ("BANK_LOG_LEVEL", environment.HEAP, "RUSTUP_HOME"):
+        monkeypatch.setenv(name, "")
+    stack = environment.stack_environment(PORTS, Plaid.choose(PORTS, {}))
+    assert stack["BANK_LOG_LEVEL"] == "INFO"
+    assert stack["JAVA_TOOL_OPTIONS"].endswith("-Xmx2g")
+    assert tool_environment()["RUSTUP_HOME"].startswith(str(LOCAL))
+
+
+@pytest.mark.parametrize(("given", "level"), [("", "INFO"), ("warning", "WARNING")])
+def test_empty_log_level_counts_as_unset(monkeypatch: pytest.MonkeyPatch, given: str, level: str) -> None:
+    """A function with an empty variable would fail to load."""
+    root = Mock(handlers=[], level=logging.INFO)
+    with monkeypatch.context() as patch:  # pytest itself uses loggers at the end of a test
+        patch.setattr(logging, "getLogger", lambda *_: root)
+        patch.setattr(log, "strike_out", lambda: None)
+        patch.setenv("BANK_LOG_LEVEL", given)
+        assert log.configure()
+    assert root.setLevel.call_args_list[0] == call(level)
 
 
 def test_secrets_are_written_for_this_user_alone(tmp_path: Path) -> None:
