@@ -1,7 +1,7 @@
 """Gathers what is known about the health of one institution."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.domain.bank_contact import ContactSource
@@ -58,7 +58,8 @@ class EvidenceGatherer:
             now: The present.
         """
         name = record.institution_id
-        known = self.contacts.latest(name, since=now - LONGEST_WINDOW, limit=NEWEST)
+        latest = self.contacts.latest(name, since=now - LONGEST_WINDOW, limit=NEWEST)
+        known = [replace(one, at=min(one.at, now)) for one in latest]  # Plaid's clock may be ahead of ours
         lost = self.contacts.logins_lost(name, since=now - STORM_WINDOW, limit=MOST_LOGINS)
         return Evidence(
             institution_id=name,

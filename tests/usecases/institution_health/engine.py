@@ -81,10 +81,12 @@ class Engine(Ground):
             if item.refuses_live is None and (not institutions or item.institution_id in institutions):
                 item.last_update = self.world.clock.at
 
-    def goes_down_at_bank(self, institution_id: str = BANK, *, reported: bool = True) -> None:
+    def goes_down_at_bank(
+        self, institution_id: str = BANK, *, reported: bool = True, plaid_is_ahead: timedelta = timedelta(0)
+    ) -> None:
         """The bank stops to answer: updates and live calls fail."""
         for item in self.items(institution_id):
-            item.refuses_live, item.last_failed_update = DOWN, self.world.clock.at
+            item.refuses_live, item.last_failed_update = DOWN, self.world.clock.at + plaid_is_ahead
         if reported:
             self.world.plaid.statuses[institution_id] = PlaidStatus(self.world.clock.at, **STOPPED)  # type: ignore[arg-type]
 

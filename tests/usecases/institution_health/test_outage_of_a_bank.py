@@ -39,6 +39,12 @@ def test_a_bank_is_down_within_two_scheduler_runs_and_only_its_syncs_are_paused(
     assert engine.published.documents[BANK].state is HealthState.DOWN
 
 
+def test_what_plaid_reports_counts_at_once_although_its_clock_is_ahead(engine: Engine) -> None:
+    engine.goes_down_at_bank(plaid_is_ahead=timedelta(minutes=1))
+    engine.tick()
+    assert engine.state() is HealthState.DOWN
+
+
 def test_failed_refreshes_reveal_an_outage_that_plaid_does_not_report(engine: Engine) -> None:
     engine.goes_down_at_bank(reported=False)
     engine.refreshes(*engine.names[:6])
