@@ -143,8 +143,8 @@ class JudgeInstitution:
             most=self._most_released(known, watchlist),
         )
         planned = _planned(known, situation)
-        failed = sum(one.failed for one in evidence.outcomes) + sum(one.failed for one in evidence.updates)
-        seen = len(evidence.outcomes) + len(evidence.updates)
+        sampled = [*evidence.outcomes, *(one for one in evidence.updates if one.sampled)]
+        failed, seen = sum(one.failed for one in sampled), len(sampled)
         record = _after(known, verdict, planned, now=now).counted(failed=failed, seen=seen, now=now)
         return _Judgement(record, planned, attributed_at)
 
