@@ -81,8 +81,8 @@ class Institution:
         self._coming: deque[Event] = deque()
         self._failures: deque[float] = deque()
         self._seen: deque[tuple[float, Event]] = deque(maxlen=MOST_KEPT)
+        self._failing: set[int] = set()
         self._counted_at = 0.0
-        self._counted = [0, 0]
         self._judged_at = -1.0
 
     @property
@@ -136,19 +136,23 @@ class Institution:
             self._failures.popleft()
 
     def _see(self, event: Event) -> None:
+        """Records a call as the backend does: of the daily checks only failures and their ends."""
+        if not event.live:
+            if not event.failed and event.connection not in self._failing:
+                return
+            event.sampled = False
+        (self._failing.add if event.failed else self._failing.discard)(event.connection)
         self._seen.append((event.at, event))
-        if self.state is HealthState.HEALTHY:
-            self._counted[0] += event.failed
-            self._counted[1] += 1
 
     def evidence(self, at: float, shared_at: datetime | None) -> Evidence:
         """The evidence at that time."""
-        if at - self._counted_at >= DAY:
-            elapsed = timedelta(minutes=at - self._counted_at)
-            self.baseline = self.baseline.after(elapsed, failed=self._counted[0], seen=self._counted[1])
-            self._counted_at, self._counted = at, [0, 0]
         while self._seen and self._seen[0][0] < at - KEPT:
             self._seen.popleft()
+        if at - self._counted_at >= DAY and self.state is HealthState.HEALTHY:
+            sampled = {event.connection: event.failed for _, event in self._seen if event.sampled}
+            elapsed = timedelta(minutes=at - self._counted_at)
+            self.baseline = self.baseline.after(elapsed, failed=sum(sampled.values()), seen=len(sampled))
+            self._counted_at = at
         known = [self.world.evidence_of(event) for _, event in self._seen]
         return Evidence(
             self.world.bank.institution_id,

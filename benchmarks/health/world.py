@@ -31,6 +31,7 @@ class Event:
     connection: int
     live: bool
     failed: bool
+    sampled: bool = True
     known: Outcome | ItemUpdate | None = None
 
 
@@ -128,7 +129,7 @@ class BankWorld:
         at = when(event.at)
         attempt = when(self.attempt(event.connection, event.at)) if self._phases else at
         worked, failed = (None, attempt) if event.failed else (attempt, None)
-        return ItemUpdate(name, f"user-{name}", worked, failed, at)
+        return ItemUpdate(name, f"user-{name}", worked, failed, at, event.sampled)
 
     def status(self, at: float) -> PlaidStatus | None:
         """Plaid's status, which follows the truth late."""

@@ -17,7 +17,8 @@ class ContactSource(StrEnum):
 
     LIVE = "live"  # the bank was asked while the call waited: a refresh, a live balance, a first extraction
     SYNC = "sync"  # a sync of cached data failed because of the bank
-    ITEM = "item"  # Plaid reported its own latest update of the item
+    ITEM = "item"  # a probe read Plaid's own latest update of the item
+    CHECK = "check"  # a daily check or a webhook did so; only failures and their ends are recorded
 
 
 class BankContact(StateGroup):
@@ -34,9 +35,10 @@ class BankContact(StateGroup):
     bank_source: ContactSource | None = None
 
     def contacted(self, *, at: datetime, failed: bool, source: ContactSource) -> Self:
-        """Records an outcome, unless a newer one is known."""
+        """Records an outcome, unless a newer one is known; a probe confirms what a daily check found."""
         if self.bank_at is not None and self.bank_at >= at:
-            return self
+            confirms = self.bank_at == at and (self.bank_source, source) == (ContactSource.CHECK, ContactSource.ITEM)
+            return self._with(bank_source=source) if confirms else self
         return self._with(bank_at=at, bank_failed=failed, bank_source=source)
 
     def item_read(self, *, worked_at: datetime | None, failed_at: datetime | None) -> Self:
@@ -45,9 +47,9 @@ class BankContact(StateGroup):
         An update that worked is only recorded after a failure: a healthy connection must not cost a write per check.
         """
         if failed_at is not None and (worked_at is None or failed_at > worked_at):
-            return self.contacted(at=failed_at, failed=True, source=ContactSource.ITEM)
+            return self.contacted(at=failed_at, failed=True, source=ContactSource.CHECK)
         if self.bank_failed and worked_at is not None:
-            return self.contacted(at=worked_at, failed=False, source=ContactSource.ITEM)
+            return self.contacted(at=worked_at, failed=False, source=ContactSource.CHECK)
         return self
 
 

@@ -80,12 +80,14 @@ def judge_institution() -> "JudgeInstitution":
 
 def login_prompts() -> "LoginPrompts":
     """Sends pushes, and defers those that ask users to log in again."""
+    from shared.usecases.institution_health.current_outages import PausedOutages
     from shared.usecases.institution_health.hold_login_prompts import LoginPrompts
 
     push = container.send_push()
     return LoginPrompts(
         connections=container.connections(),
         contacts=container.bank_contacts(),
+        outages=PausedOutages(paused=container.recently_paused(), clock=container.clock()),
         tasks=container.tasks(),
         send=lambda message, uid: push(message, app_user_id=uid),
         clock=container.clock(),

@@ -8,7 +8,7 @@ from deploy.collections import COLLECTIONS
 from emulators.setup import ROOT
 from shared.domain.products.kinds import ProductKind
 
-# Stored under these names, which are no collections.
+# An error code and fields, which are no collections.
 OTHERS = {"bank_unavailable", "bank_at", "bank_failed", "bank_source"}
 
 

@@ -22,13 +22,14 @@ _NEGLIGIBLE = 1e-6
 
 
 class Reading(NamedTuple):
-    """The newest result of one connection that reached the bank."""
+    """The newest result of one connection that reached the bank; `sampled` as in `ItemUpdate`."""
 
     at: datetime
     failed: bool
     connection_id: str
     app_user_id: str
     live: bool = False
+    sampled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +76,16 @@ def _felt(evidence: Evidence) -> Iterator[Reading]:
             yield _reading(outcome)
     for update in evidence.updates:
         if (at := update.at) is not None:
-            yield Reading(at, update.failed, update.connection_id, update.app_user_id)
+            yield Reading(at, update.failed, update.connection_id, update.app_user_id, sampled=update.sampled)
 
 
 def _reading(outcome: Outcome) -> Reading:
     return Reading(outcome.at, outcome.failed, outcome.connection_id, outcome.app_user_id, outcome.live)
+
+
+def sampled(newest_first: list[Reading]) -> list[Reading]:
+    """The readings whose share of failures is that of all connections."""
+    return [reading for reading in newest_first if reading.sampled]
 
 
 def counts(evidence: Evidence, newest_first: list[Reading]) -> list[Count]:

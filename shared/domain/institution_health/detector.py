@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.institution_health.counting import Count, Reading, counts, readings
+from shared.domain.institution_health.counting import Count, Reading, counts, readings, sampled, total
 from shared.domain.institution_health.evidence import (
     Evidence,
     HealthState,
@@ -27,6 +27,7 @@ UNHEALTHY = frozenset({HealthState.DOWN, HealthState.DEGRADED})
 PLAID_KNOWN_FOR = timedelta(minutes=30)
 LIVE_KNOWN_FOR = timedelta(minutes=30)
 USERS = 3
+ENOUGH_SAMPLED = 5  # with fewer readings, any failure of a daily check has more connections checked
 
 UNUSUAL, UNUSUAL_SMALL = 0.05, 0.2
 SMALL = 250  # a failure at a bank with fewer connections is checked at once: the next one may be hours away
@@ -63,12 +64,13 @@ def judge(evidence: Evidence, previous: Verdict | None) -> Verdict:
 
 def find(evidence: Evidence, newest: list[Reading]) -> Finding:
     """The state that the evidence alone supports."""
-    counted = counts(evidence, newest)
+    known = sampled(newest)
+    counted = counts(evidence, known)
     judged_as = evidence.connections * (1 if evidence.baseline.share <= UNRELIABLE else _STRICTER)
     plaid = plaid_says(evidence)
     if down := _strongest(counted, _is_down, judged_as):
         return Finding(HealthState.DOWN, "many_failures", down)
-    live = counts(evidence, [reading for reading in newest if reading.live])
+    live = counts(evidence, [reading for reading in known if reading.live])
     if down := _strongest(live, _is_down, judged_as):
         return Finding(HealthState.DOWN, "live_calls_fail", down)
     if plaid is HealthState.DOWN and newest and newest[0].failed:
@@ -76,6 +78,8 @@ def find(evidence: Evidence, newest: list[Reading]) -> Finding:
     if degraded := _strongest(counted, _is_degraded, judged_as):
         return Finding(HealthState.DEGRADED, "some_failures", degraded)
     unusual = _strongest(counted, _is_unusual, evidence.connections)
+    if len(known) < ENOUGH_SAMPLED and any(reading.failed for reading in newest):
+        unusual = unusual or total(evidence, newest)
     if unusual and plaid is not HealthState.HEALTHY:
         return Finding(HealthState.DEGRADED, "failures_and_plaid", unusual)
     if plaid is not HealthState.HEALTHY:

@@ -70,6 +70,8 @@ class ItemUpdate:
         last_successful_update: When Plaid's latest successful update was.
         last_failed_update: When Plaid's latest failed update was.
         checked_at: When Plaid was asked.
+        sampled: Whether the answer is known whatever it was. Of a daily check only failures are known: they say that
+            something fails, but not how large a share.
     """
 
     connection_id: str
@@ -77,6 +79,7 @@ class ItemUpdate:
     last_successful_update: datetime | None
     last_failed_update: datetime | None
     checked_at: datetime
+    sampled: bool = True
 
     @property
     def failed(self) -> bool:

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from shared.domain.institution_health.counting import Count, Reading, counts, readings
+from shared.domain.institution_health.counting import Count, Reading, counts, readings, sampled
 from shared.domain.institution_health.detector import UNHEALTHY, USERS, Finding, decide, find, plaid_says
 from shared.domain.institution_health.evidence import LONGEST_WINDOW, Evidence, HealthState, Verdict
 
@@ -97,7 +97,7 @@ def judge(evidence: Evidence, previous: Verdict | None) -> Verdict:
 
 def _find(evidence: Evidence, newest: list[Reading], by: Model) -> Finding:
     found = find(evidence, newest)
-    strongest = most_unusual(counts(evidence, newest))
+    strongest = most_unusual(counts(evidence, sampled(newest)))
     plaid = plaid_says(evidence)
     several = strongest.failing >= _DECLARED_FAILING and strongest.users >= USERS
     supported = plaid is not HealthState.HEALTHY and bool(newest) and newest[0].failed
@@ -119,9 +119,9 @@ def most_unusual(counted: list[Count]) -> Count:
 
 def features(evidence: Evidence, newest: list[Reading]) -> tuple[float, ...]:
     """The values of FEATURES. They name neither connections nor users."""
-    counted = counts(evidence, newest)
+    counted = counts(evidence, sampled(newest))
     strongest = most_unusual(counted)
-    live = most_unusual(counts(evidence, [reading for reading in newest if reading.live]))
+    live = most_unusual(counts(evidence, [reading for reading in sampled(newest) if reading.live]))
     recent = [reading.failed for reading in newest[:_NEWEST]]
     failing_now = sum(recent) / len(recent) if recent else 0.0
     plaid = plaid_says(evidence)

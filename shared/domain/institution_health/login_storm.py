@@ -1,7 +1,8 @@
 """Login storms: many connections of a bank lose their login at once, which is the bank's fault, not the users'.
 
-"Log in again" messages wait until it is clear that no storm is under way. In a storm they wait longer, and are dropped
-for the connections whose login works again meanwhile.
+The first logins of a storm look like any others. So "log in again" messages wait until a storm would be recognized: the
+larger the bank, the sooner. In a storm they wait longer, and are dropped for the connections whose login works again
+meanwhile.
 """
 
 import math
@@ -11,10 +12,11 @@ from datetime import datetime, timedelta
 from shared.domain.institution_health.evidence import LoginLost
 
 STORM_WINDOW = timedelta(hours=1)
-USUAL_WAIT, USUAL_WAIT_SMALL = timedelta(minutes=20), timedelta(minutes=60)
-"""How long every login prompt waits: until it is clear whether other connections follow."""
+SHORTEST_WAIT, LONGEST_WAIT = timedelta(minutes=5), timedelta(minutes=60)
+_WAIT_OF_ONE = timedelta(hours=40)
+"""Divided by a bank's connections: a storm that hits 30 % of them within an hour is recognized by then, with odds of a
+thousand to one. At small banks that takes up to the whole hour."""
 
-SMALL = 100  # at a bank with fewer connections, a storm takes longer to be recognized
 STORM_WAIT = timedelta(hours=2)
 _USUALLY_LOST_PER_HOUR = 0.01 / 24  # a connection loses its login about once in three months
 _USERS = 3
@@ -36,9 +38,11 @@ def prompt_due_at(lost_at: datetime, *, storm: bool, connections: int) -> dateti
     Args:
         lost_at: When the connection lost its login.
         storm: Whether a storm has been recognized at the bank since then.
-        connections: All connections to the bank.
+        connections: All connections to the bank. With fewer than a storm needs, the user is asked at once.
     """
-    usual = USUAL_WAIT_SMALL if connections < SMALL else USUAL_WAIT
+    if connections < _USERS:
+        return lost_at
+    usual = min(max(_WAIT_OF_ONE / connections, SHORTEST_WAIT), LONGEST_WAIT)
     return lost_at + (STORM_WAIT if storm else usual)
 
 

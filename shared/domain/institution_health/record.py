@@ -116,10 +116,19 @@ class HealthRecord(BaseModel):
         """The outage of whose end users must still be notified."""
         return Outage(self.institution_id, since=self.ended, next_check_at=now) if self.ended is not None else None
 
+    def is_overridden(self, *, now: datetime) -> bool:
+        """Whether an operator's override lasts."""
+        return self.override is not None and now < self.override.until
+
+    def previous_verdict(self, *, now: datetime) -> Verdict | None:
+        """The verdict that new evidence is compared with; none after an override, which no evidence supports."""
+        was_set = self.verdict is not None and self.verdict.reason == OVERRIDE
+        return None if was_set and not self.is_overridden(now=now) else self.verdict
+
     def overridden(self, verdict: Verdict, *, now: datetime) -> Verdict:
         """The verdict, or the operator's own while the override lasts."""
         override = self.override
-        if override is None or now >= override.until:
+        if override is None or not self.is_overridden(now=now):
             return verdict
         kind = OutageKind.BOTH if override.state is HealthState.DOWN else None
         return Verdict(override.state, kind, override.since, reason=OVERRIDE, evident_at=now)

@@ -224,6 +224,8 @@ def _recovering(was: Recovery, situation: Situation) -> Plan:
         return _failed_step(was, situation)
     if not _may_step(was, now):
         return Plan(was, check_again_at=now + CHECK_AGAIN)
+    if was.paused_until is not None and not was.paused(now) and verdict.state is not HealthState.DOWN:
+        return _followed(was, situation)  # the pause expired, so nothing is left to resume
     if not probes.worked and was.step < len(sizes(situation.connections)):
         # The released connections have no results yet, or their run died: the same step again.
         return _release(replace(was, step=max(was.step - 1, 0)), situation)
@@ -261,10 +263,11 @@ def sizes(connections: int) -> tuple[int, ...]:
 
 
 def _release(was: Recovery, situation: Situation) -> Plan:
-    """Releases the connections of the next step; the last step ends the pause."""
+    """Releases the connections of the next step; the last step repeats until all are released, and ends the pause."""
     now, steps = situation.now, sizes(situation.connections)
     step = min(was.step, len(steps) - 1)
-    all_of_them = step == len(steps) - 1 and not was.halved
+    release = min(max(steps[step] >> was.halved, 1), situation.most, situation.deferred)
+    all_of_them = step == len(steps) - 1 and not was.halved and release == situation.deferred
     after = replace(
         was,
         step=step if was.halved else step + 1,
@@ -272,12 +275,8 @@ def _release(was: Recovery, situation: Situation) -> Plan:
         next_step_at=now + was.wait,
         paused_until=None if all_of_them else was.paused_until,
     )
-    return Plan(
-        after,
-        probe=0 if situation.deferred else min(PROBES_DOWN, situation.connections),
-        release=min(max(steps[step] >> was.halved, 1), situation.most, situation.deferred),
-        check_again_at=now + was.wait,
-    )
+    probe = 0 if situation.deferred else min(PROBES_DOWN, situation.connections)
+    return Plan(after, probe=probe, release=release, check_again_at=after.next_step_at)
 
 
 def _probing(recovery: Recovery, situation: Situation, *, call_operator: bool = False) -> Plan:

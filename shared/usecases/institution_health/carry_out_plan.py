@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from shared import trace
 from shared.domain.errors import Conflict
 from shared.domain.institution_health.evidence import HealthState, Verdict
-from shared.domain.institution_health.outage import Outage
+from shared.domain.institution_health.outage import OLD_AFTER, Outage
 from shared.domain.institution_health.record import HealthRecord
 from shared.domain.institution_health.recovery import CHECK_AGAIN, Plan, Probes
 from shared.domain.pause import AutomaticPause
@@ -86,7 +86,7 @@ class PlanExecution:
         outage = record.outage(now=now)
         if outage is None or record.announce_at is None or now < record.announce_at:
             return record.announce_at
-        return self.notify.announce(outage) or now + RELEASED_FOR
+        return self.notify.announce(outage) or now + OLD_AFTER  # data that is linked now gets old then
 
     def _end(self, record: HealthRecord, *, now: datetime) -> datetime | None:
         """Notifies users that the outage is over; returns its beginning if some are left."""

@@ -23,6 +23,7 @@ from shared.ports import BankContacts, Contact
 STATUS_KEPT = timedelta(minutes=4)  # less than the time between two judgements
 STATUS_KEPT_IN_OUTAGE = timedelta(minutes=14)  # probes say more then, and each call counts
 MOST_LOGINS = 50  # more would change no verdict
+_OF_PLAID = (ContactSource.ITEM, ContactSource.CHECK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +66,8 @@ class EvidenceGatherer:
             institution_id=name,
             now=now,
             connections=record.connections,
-            outcomes=tuple(_outcome(one) for one in known if one.source is not ContactSource.ITEM),
-            updates=tuple(_update(one, now) for one in known if one.source is ContactSource.ITEM),
+            outcomes=tuple(_outcome(one) for one in known if one.source not in _OF_PLAID),
+            updates=tuple(_update(one, now) for one in known if one.source in _OF_PLAID),
             plaid=record.plaid,
             baseline=record.baseline,
             logins_lost=tuple(lost),
@@ -80,4 +81,5 @@ def _outcome(one: Contact) -> Outcome:
 
 def _update(one: Contact, now: datetime) -> ItemUpdate:
     worked, failed = (None, one.at) if one.failed else (one.at, None)
-    return ItemUpdate(one.connection_id, one.app_user_id, worked, failed, now)
+    sampled = one.source is not ContactSource.CHECK
+    return ItemUpdate(one.connection_id, one.app_user_id, worked, failed, now, sampled)

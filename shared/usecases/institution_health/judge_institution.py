@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from shared.domain.errors import Conflict
 from shared.domain.institution_health.detector import UNHEALTHY, Detector
-from shared.domain.institution_health.evidence import HealthState, Verdict
+from shared.domain.institution_health.evidence import Evidence, HealthState, ItemUpdate, Outcome, Verdict
 from shared.domain.institution_health.record import HealthRecord, Watchlist
 from shared.domain.institution_health.recovery import (
     AGAIN,
@@ -126,20 +126,7 @@ class JudgeInstitution:
         raise Conflict
 
     def _judged(self, known: HealthRecord, watchlist: Watchlist, *, now: datetime) -> _Judgement:
-        previous, shared_at = known.verdict, watchlist.shared_at
-        evidence = self.gather(known, shared_at=shared_at, now=self.clock.now())
-        verdict = self.detector(evidence, previous)
-        if _is_new(verdict, previous):  # a failure of a moment ago may be over
-            self.probes.some_at(known, count=OWN)
-            evidence = self.gather(known, shared_at=shared_at, now=self.clock.now())
-            verdict = self.detector(evidence, previous)
-        attributed_at: datetime | None = None
-        if _is_new(verdict, previous):
-            controls, others = self.probes.controls(known, watchlist)
-            whose = scope(evidence, controls, others=others, shared_at=shared_at)
-            attributed_at = now if whose is Scope.SHARED else None
-            verdict = attributed(verdict, previous, whose, evidence.now)
-        verdict = known.overridden(verdict, now=now)
+        evidence, verdict, attributed_at = self._verdict(known, watchlist, now=now)
         pausing = verdict.state is HealthState.DOWN and verdict.reason != OVERRIDE
         situation = Situation(
             now=now,
@@ -153,19 +140,41 @@ class JudgeInstitution:
                 all_connections=self.contacts.count_all(),
                 others_paused=len({*watchlist.paused} - {known.institution_id}),
             ),
-            most=self._most_released(known),
+            most=self._most_released(known, watchlist),
         )
         planned = _planned(known, situation)
-        failed = sum(one.failed for one in evidence.outcomes) + sum(one.failed for one in evidence.updates)
-        seen = len(evidence.outcomes) + len(evidence.updates)
+        sampled: list[Outcome | ItemUpdate] = [*evidence.outcomes, *(one for one in evidence.updates if one.sampled)]
+        failed, seen = sum(one.failed for one in sampled), len(sampled)
         record = _after(known, verdict, planned, now=now).counted(failed=failed, seen=seen, now=now)
         return _Judgement(record, planned, attributed_at)
 
-    def _most_released(self, known: HealthRecord) -> int:
-        """The most syncs to resume at once, so that a bank's catch-up at most doubles the usual rate."""
+    def _verdict(
+        self, known: HealthRecord, watchlist: Watchlist, *, now: datetime
+    ) -> tuple[Evidence, Verdict, datetime | None]:
+        """The evidence, the verdict, and when failures were attributed to Plaid or to us, if they were just now."""
+        previous, shared_at = known.previous_verdict(now=now), watchlist.shared_at
+        evidence = self.gather(known, shared_at=shared_at, now=self.clock.now())
+        verdict = self.detector(evidence, previous)
+        if known.is_overridden(now=now):
+            return evidence, known.overridden(verdict, now=now), None
+        if _is_new(verdict, previous):  # a failure of a moment ago may be over
+            self.probes.some_at(known, count=OWN)
+            evidence = self.gather(known, shared_at=shared_at, now=self.clock.now())
+            verdict = self.detector(evidence, previous)
+        if not _is_new(verdict, previous):
+            return evidence, verdict, None
+        controls, others = self.probes.controls(known, watchlist)
+        whose = scope(evidence, controls, others=others, shared_at=shared_at)
+        verdict = attributed(verdict, previous, whose, evidence.now)
+        return evidence, verdict, now if whose is Scope.SHARED else None
+
+    def _most_released(self, known: HealthRecord, watchlist: Watchlist) -> int:
+        """The most syncs to resume at once, so that the catch-up of all banks at most doubles the usual rate."""
         if known.state not in (HealthState.DOWN, HealthState.RECOVERING):
             return LEAST_RELEASED
-        return max(int(self.contacts.count_all() * USUAL_RATE), LEAST_RELEASED)
+        others = (self.records.load(one) for one in watchlist.paused if one != known.institution_id)
+        sharing = 1 + sum(one is not None and one[0].state is HealthState.RECOVERING for one in others)
+        return max(int(self.contacts.count_all() * USUAL_RATE / sharing), LEAST_RELEASED)
 
     def _deferred(self, known: HealthRecord) -> int:
         is_over = known.recovery is None or known.recovery.down_since is None

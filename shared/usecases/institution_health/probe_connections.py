@@ -64,20 +64,32 @@ class ConnectionProbes:
 
     def controls(self, record: HealthRecord, watchlist: Watchlist) -> tuple[list[Control], int]:
         """Checks connections of other institutions, as many as possible; also returns how many there are."""
-        unhealthy = {*watchlist.unsettled, record.institution_id}
-        others = [one for one in watchlist.institutions if one not in unhealthy]
-        chosen = _from(others, _chance())[:CONTROLS]
+        chosen = self._healthy_others(record, watchlist)
         each = -(-CONTROLS // len(chosen)) if chosen else 0
         found: list[Control] = []
         asked = 0
         for other in chosen:
-            connections = self.contacts.some_at(other, start=_anywhere(), limit=each)
+            connections = self.contacts.some_at(other.institution_id, start=_anywhere(), limit=each)
             asked += bool(connections)
-            kept = self.records.load(other)
-            usual = (kept[0] if kept is not None else HealthRecord(institution_id=other)).baseline.share
             updates = [update for one in connections if (update := self._update(one)) is not None]
-            found += [Control(other, update.failed, usual) for update in updates]
+            found += [Control(other.institution_id, update.failed, other.baseline.share) for update in updates]
         return found[:CONTROLS], asked
+
+    def _healthy_others(self, record: HealthRecord, watchlist: Watchlist) -> list[HealthRecord]:
+        """Other institutions that may be controls, anywhere in the list.
+
+        Suspected ones, too: while Plaid itself fails, all are suspected, and only they can show it.
+        """
+        others = (one for one in watchlist.institutions if one != record.institution_id)
+        found: list[HealthRecord] = []
+        for other in _from(list(others), _chance()):
+            if len(found) == CONTROLS:
+                break
+            kept = self.records.load(other)
+            known = kept[0] if kept is not None else HealthRecord(institution_id=other)
+            if not known.is_unhealthy:
+                found.append(known)
+        return found
 
     def _update(self, connection_id: str) -> "_Update | None":
         """Plaid's latest update of a connection; None if that says nothing about its bank."""

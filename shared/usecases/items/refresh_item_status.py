@@ -20,7 +20,7 @@ from shared.log import log
 from shared.ports import Connections, Credentials, ItemFacts, Plaid, SettleDelivery, SyncQueue, Syncs, Tasks, Vault
 from shared.ports.compare_and_set import retry_on_conflict
 from shared.usecases.apply_status_event import StatusChange, StatusEvents, report
-from shared.usecases.enqueue import enqueue, enqueue_removal
+from shared.usecases.enqueue import enqueue, enqueue_judgement, enqueue_removal
 from shared.usecases.items.status_decisions import (
     UNCLEAR,
     StatusDecision,
@@ -182,6 +182,8 @@ class ItemStatusRefresh:
         if state.status is SyncStatus.PENDING and state.requested > before.requested:
             name = f"{connection.connection_id}-q{state.requested}"
             enqueue(self.queue, connection.connection_id, name=name, welcome=not state.is_set_up)
+        if state.bank_failed and state.bank_at != before.bank_at and state.source is not None:
+            enqueue_judgement(self.tasks, state.source, at=self.status_events.clock.now())
 
     def _read_item(self, connection: BankConnection) -> ItemFacts | None:
         """What Plaid reports about the item, even that it is gone.

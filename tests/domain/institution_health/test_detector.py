@@ -223,3 +223,19 @@ def test_login_prompts_wait_longer_in_a_storm_but_at_most_two_hours() -> None:
     usual = prompt_due_at(NOW, storm=False, connections=50)
     assert NOW < usual < prompt_due_at(NOW, storm=True, connections=50) == NOW + STORM_WAIT
     assert timedelta(hours=2) == STORM_WAIT
+
+
+@pytest.mark.parametrize(
+    ("connections", "minutes"), [(1, 0), (2, 0), (3, 60), (40, 60), (100, 24), (480, 5), (5000, 5)]
+)
+def test_a_single_login_prompt_waits_until_a_storm_would_be_recognized(connections: int, minutes: int) -> None:
+    assert prompt_due_at(NOW, storm=False, connections=connections) == NOW + timedelta(minutes=minutes)
+
+
+@given(st.integers(1, 60), st.integers(0, 4), st.integers(100, 5000))
+def test_failures_of_daily_checks_alone_make_a_bank_suspected_at_most(failed: int, worked: int, size: int) -> None:
+    at = NOW - timedelta(minutes=5)
+    updates = tuple(ItemUpdate(f"c{n}", f"u{n}", None, at, NOW, sampled=False) for n in range(failed))
+    others = tuple(outcome(1000 + n, failed=False, minutes=60) for n in range(worked))
+    found = judge(Evidence("ins_1", NOW, size, others, updates), None)
+    assert found.state is HealthState.SUSPECTED

@@ -1,5 +1,6 @@
 """What the backend does during an outage and after it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -203,6 +204,27 @@ def test_step_is_repeated_if_its_connections_brought_no_results() -> None:
     first = run(down, HealthState.DOWN, START + CHECK_AGAIN, probes=Probes(2, 0))
     again = run(first.recovery, HealthState.DOWN, START + 2 * CHECK_AGAIN)
     assert (first.release, again.release) == (2, 2)
+
+
+def test_pause_lasts_until_the_last_deferred_syncs_are_released() -> None:
+    recovery = Recovery(HealthState.RECOVERING, START, down_since=START, paused_until=START + PAUSE, step=4)
+    for deferred in (900, 700, 500, 300):  # without the pause, the scheduler would start all of them at once
+        planned = run(recovery, HealthState.SUSPECTED, START, connections=1000, deferred=deferred, probes=Probes(9, 0))
+        assert planned.release == 200
+        assert planned.recovery.paused(START)
+        recovery = replace(planned.recovery, next_step_at=START)
+    last = run(recovery, HealthState.SUSPECTED, START, connections=1000, deferred=100, probes=Probes(9, 0))
+    assert last.release == 100
+    assert not last.recovery.paused(START)
+
+
+def test_recovery_without_any_results_ends_with_the_pause() -> None:
+    recovering = Recovery(HealthState.RECOVERING, START, down_since=START, paused_until=START + PAUSE, step=1)
+    waits = run(recovering, HealthState.SUSPECTED, START + PAUSE / 2, deferred=0)
+    assert waits.recovery.state is HealthState.RECOVERING
+    over = run(recovering, HealthState.HEALTHY, START + PAUSE, deferred=0)
+    assert over.recovery.state is HealthState.HEALTHY
+    assert run(recovering, HealthState.DOWN, START + PAUSE, deferred=0).recovery.state is HealthState.RECOVERING
 
 
 STATES = st.sampled_from([state for state in HealthState if state is not HealthState.RECOVERING])

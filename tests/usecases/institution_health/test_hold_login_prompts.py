@@ -9,11 +9,14 @@ import pytest
 
 from shared.domain.connection import ItemStatus
 from shared.domain.errors import Unavailable
+from shared.domain.institution_health.outage import Outage
 from shared.domain.push import PushMessage
 from shared.ports import TaskFunction
 from shared.usecases.institution_health.hold_login_prompts import LoginPrompts
+from tests.fake_outages import FakeOutages
 from tests.usecases.conftest import World
 from tests.usecases.institution_health.engine import Engine
+from tests.usecases.institution_health.ground import BANK
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -25,6 +28,7 @@ class Tasks:
     def __init__(self) -> None:
         self.waiting: list[tuple[datetime, dict[str, Any]]] = []
         self.is_down = False
+        self.added = 0
 
     def add(self, function: TaskFunction, payload: Any, *, name: str, at: datetime | None = None) -> None:
         if self.is_down:
@@ -32,20 +36,23 @@ class Tasks:
         assert function is TaskFunction.SEND_PUSH
         assert name
         assert at is not None
+        self.added += 1
         self.waiting.append((at, dict(payload)))
 
 
 class Ground:
     """A bank whose logins break, and the pushes about that."""
 
-    def __init__(self) -> None:
-        self.engine = Engine(World(), size=30, others=())
+    def __init__(self, size: int = 30) -> None:
+        self.engine = Engine(World(), size=size, others=())
         self.tasks = Tasks()
+        self.outages = FakeOutages()
         self.sent: list[str] = []
         world = self.engine.world
         self.prompts = LoginPrompts(
             connections=world.store,
             contacts=self.engine.contacts,
+            outages=self.outages,
             tasks=self.tasks,
             send=lambda message, _: self.sent.append(message.connection_id),
             clock=world.clock,
@@ -56,14 +63,18 @@ class Ground:
 
     def breaks(self, *names: str) -> None:
         for name in names:
-            self._becomes(name, ItemStatus.BAD)
+            self.becomes(name, ItemStatus.BAD)
             self.prompts.announce(self.message(name), app_user_id=f"user-{name}")
 
     def heals(self, *names: str) -> None:
         for name in names:
-            self._becomes(name, ItemStatus.GOOD)
+            self.becomes(name, ItemStatus.GOOD)
 
-    def _becomes(self, name: str, status: ItemStatus) -> None:
+    def goes_down(self) -> None:
+        now = self.engine.world.clock.now()
+        self.outages.now[BANK] = Outage(BANK, since=now, next_check_at=now)
+
+    def becomes(self, name: str, status: ItemStatus) -> None:
         store, now = self.engine.world.store, self.engine.world.clock.now()
         store.connections[name] = store.connections[name].model_copy(update={"status": status, "updated_at": now})
 
@@ -124,3 +135,56 @@ def test_other_pushes_and_those_that_cannot_wait_are_sent_at_once(ground: Ground
     ground.tasks.is_down = True
     ground.breaks(name)
     assert ground.sent == [name, "gone", name]
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_bank_with_too_few_connections_for_a_storm_is_announced_at_once(size: int) -> None:
+    ground = Ground(size)
+    name = ground.engine.names[0]
+    ground.breaks(name)
+    assert ground.sent == [name]
+    assert ground.tasks.waiting == []
+
+
+def test_a_reminder_of_a_login_that_broke_a_week_ago_is_sent_at_once(ground: Ground) -> None:
+    name = ground.engine.names[0]
+    ground.becomes(name, ItemStatus.BAD)
+    ground.engine.world.clock.move(timedelta(days=7))
+    ground.prompts.announce(ground.message(name), app_user_id="u")
+    assert ground.sent == [name]
+
+
+def test_a_missing_consent_is_announced_at_once_although_the_login_works(ground: Ground) -> None:
+    name = ground.engine.names[0]
+    ground.prompts.announce(ground.message(name), app_user_id="u")
+    assert ground.sent == [name]
+    assert ground.tasks.waiting == []
+
+
+def test_no_user_is_asked_to_log_in_while_the_bank_is_down(ground: Ground) -> None:
+    broken, healed = ground.engine.names[:2]
+    ground.goes_down()
+    ground.breaks(broken, healed)
+    ground.wait(9 * HOUR)
+    assert ground.sent == []
+    ground.outages.now.clear()
+    ground.heals(healed)
+    ground.wait(10 * HOUR)
+    assert ground.sent == [broken]
+    assert ground.tasks.waiting == []
+
+
+def test_an_outage_that_begins_while_a_push_waits_defers_it(ground: Ground) -> None:
+    name = ground.engine.names[0]
+    ground.breaks(name)
+    ground.goes_down()
+    ground.wait(2 * HOUR)
+    assert ground.sent == []
+
+
+def test_waiting_for_the_end_of_a_long_outage_takes_few_tasks(ground: Ground) -> None:
+    ground.goes_down()
+    ground.breaks(ground.engine.names[0])
+    ground.wait(timedelta(days=20))
+    assert ground.sent == []
+    assert ground.tasks.added <= 30

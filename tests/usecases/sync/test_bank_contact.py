@@ -130,7 +130,8 @@ def test_a_daily_check_records_plaid_s_failed_update_once_and_its_end(connected:
     item.last_failed_update = connected.clock.at + HOUR
     connected.check.daily_check("1")
     state = connected.state()
-    assert (state.bank_failed, state.bank_source, state.bank_at) == (True, ContactSource.ITEM, item.last_failed_update)
+    assert (state.bank_failed, state.bank_source, state.bank_at) == (True, ContactSource.CHECK, item.last_failed_update)
+    assert [one for _, one in connected.queue.judgements] == ["ins_1"], "Plaid's update may be hours old already"
     connected.check.daily_check("1")
     assert connected.calls.log.count("store.save") == writes + 1
     item.last_update = item.last_failed_update + HOUR
