@@ -33,6 +33,7 @@ def check(context: Context) -> None:
         context.say(f"  check: {(one.__doc__ or '').splitlines()[0]}")
         missing += one(context)
     doors.remind(context)
+    page.remind(context)
     for one in (cloud, places.fit, channels.absent, first_day.database_mode, first_day.permissions):
         context.say(f"  check: {(one.__doc__ or '').splitlines()[0]}")
         if context.tools.dry or not any("gcloud" in why or "no access" in why for why in missing):
