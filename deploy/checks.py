@@ -36,6 +36,7 @@ def check(context: Context) -> None:
     for one in (files, settings, tools, first_day.gcloud):
         missing += _problems(context, one)
     doors.remind(context)
+    page.remind(context)
     for one in (cloud, places.fit, channels.absent, first_day.database_mode, first_day.permissions):
         if context.tools.dry or not any("gcloud" in why or "no access" in why for why in missing):
             missing += _problems(context, one)

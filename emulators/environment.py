@@ -8,8 +8,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from emulators.countries import Country, chosen_country
 from emulators.hosting import localize
@@ -54,6 +55,11 @@ class Plaid:
             return self.eu_client_id, self.eu_secret
         return self.client_id, self.secret
 
+    def with_second_pair(self) -> Self:
+        """The same with a second key pair, if it has none."""
+        eu_client_id, eu_secret = self.eu_client_id or "local-eu-client-id", self.eu_secret or "local-eu-secret"
+        return replace(self, eu_client_id=eu_client_id, eu_secret=eu_secret)
+
     def simulator_options(self) -> list[str]:
         """The simulator's options for two key pairs: it then refuses each pair's tokens with the other pair."""
         if not self.eu_client_id:
@@ -82,19 +88,19 @@ class Plaid:
         if environment == "production" and not own and not real:
             raise StackError("PLAID_ENV=production needs PLAID_CLIENT_ID and PLAID_SECRET.")
         simulated, country = not own and not real, chosen_country(given)
-        second = "local-eu" if simulated and country is not None else ""
         here = f"{ports.url('hosting')}/api/v1/bank/webhook"
-        return cls(
+        chosen = cls(
             base_url=own or (REAL_PLAID[environment] if real else ports.url("plaid")),
             client_id=client_id or "local-client-id",
             secret=secret or "local-secret",
             environment=environment or "sandbox",
             simulated=simulated,
             webhook_url=given.get("WEBHOOK_URL", "" if real or own in REAL_PLAID.values() else here) or None,
-            eu_client_id=given.get("PLAID_EU_CLIENT_ID", "") or (second and f"{second}-client-id"),
-            eu_secret=given.get("PLAID_EU_SECRET", "") or (second and f"{second}-secret"),
+            eu_client_id=given.get("PLAID_EU_CLIENT_ID", ""),
+            eu_secret=given.get("PLAID_EU_SECRET", ""),
             country=country.code if country is not None else "",
         )
+        return chosen.with_second_pair() if simulated and country is not None else chosen
 
 
 def stack_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:

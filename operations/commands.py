@@ -62,7 +62,8 @@ def intents(_: argparse.Namespace) -> str:
     """List unfinished exchanges; the schedule resumes or rolls back each one when it is due."""
     due = container.intents().due(container.clock().now() + EVERYTHING_DUE, limit=10_000)
     lines = [
-        f"{intent.connection_id}  of {intent.app_user_id}  item {intent.item_id or 'unknown'}  "
+        f"{intent.connection_id}  of {intent.app_user_id}  "
+        f"item {intent.item_id or 'unknown'} of region {intent.region}  "
         f"{'unanswered' if intent.answer is None else 'item to be removed'}, "
         f"{'has a token' if intent.access_token else 'no token'}  due {intent.due_at:%Y-%m-%dT%H:%M:%SZ}"
         for intent, _ in due

@@ -106,9 +106,11 @@ def pytest_fixture_setup(fixturedef: Any, request: Any) -> Generator[None, objec
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """The emulators and the Plaid simulator, started once."""
+    """The emulators and the Plaid simulator, started once; with two key pairs, whose tokens must never be mixed up."""
     os.environ.setdefault("BANK_LOG_LEVEL", "DEBUG")
-    with Stack(offset=offset_number(worker_number())) as running:
+    starting = Stack(offset=offset_number(worker_number()))
+    starting.plaid = starting.plaid.with_second_pair()
+    with starting as running:
         yield running
 
 

@@ -1334,9 +1334,9 @@ class FakeLinks:
         theirs = [one for one in self.sessions.values() if one.app_user_id == app_user_id]
         return any(one.updates and now < one.usable_until for one in theirs)
 
-    def regions(self, app_user_id: str, *, now: datetime) -> frozenset[Region]:
+    def regions(self, app_user_id: str, *, usable_after: datetime) -> frozenset[Region]:
         theirs = [one for one in self.sessions.values() if one.app_user_id == app_user_id]
-        return frozenset(one.region for one in theirs if now < one.usable_until)
+        return frozenset(one.region for one in theirs if usable_after < one.usable_until)
 
     def keep(self, result: LinkResult) -> bool:
         def call() -> bool:

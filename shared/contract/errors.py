@@ -228,7 +228,8 @@ _ALL = (
     _ours(
         InvalidArgument,
         "link_token_required",
-        "The user has opened Link in several regions: the public token does not tell in which. Plaid was not called.",
+        "With two pairs of Plaid's keys, the public token does not tell which pair it belongs to: the user has opened "
+        "Link in both regions, or (in production) in none. Plaid was not called.",
         "Send the `link_token` of the session, too.",
     ),
     _ours(

@@ -108,10 +108,10 @@ class Intent:
         """This exchange as the holder of its item."""
         return ItemHolder(item_id or self.item_id or "", self.connection_id, self.app_user_id, self.intent_id)
 
-    def taken_over(self, *, attempt: str, region: Region, now: datetime) -> Self:
-        """Another call takes over an interrupted exchange; `region` is what it knows of the public token."""
+    def taken_over(self, *, attempt: str, named: Region | None = None, now: datetime) -> Self:
+        """Another call takes over an interrupted exchange; `named` is the key pair of the session that it names."""
         wait = grace_periods.LOST_EXCHANGE if self.access_token is None else RESUMABLE_FOR
-        region = region if self.access_token is None else self.region
+        region = named or self.region if self.access_token is None else self.region
         return replace(self, attempt=attempt, created_at=now, due_at=now + wait, region=region)
 
     def released(self) -> Self:

@@ -5,13 +5,14 @@ Source: https://plaid.com/docs/link/hosted-link/ and https://plaid.com/docs/api/
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from shared.domain.connection import SealedToken
 from shared.domain.region import Region
 
+PUBLIC_TOKEN_LIVES = timedelta(minutes=30)  # https://plaid.com/docs/api/items/#itempublic_tokenexchange
 MAX_PUBLIC_TOKENS = 20  # of one session: a user links a few banks at a time
 
 

@@ -35,7 +35,7 @@ class KeyPairs:
         abroad = market_of(country_codes) not in (None, Market.NORTH_AMERICA)
         return Region.EU if self.has_eu and abroad else Region.US
 
-    def countries(self, region: Region, *, wished: Iterable[str] = COUNTRIES) -> tuple[str, ...]:
+    def countries(self, region: Region, *, wished: Iterable[str] = tuple(sorted(COUNTRIES))) -> tuple[str, ...]:
         """The wished countries that a pair may serve. The first pair may have items in all countries from earlier."""
-        excluded = COUNTRIES_OF[Market.NORTH_AMERICA] if region is Region.EU else frozenset()
-        return tuple(sorted(COUNTRIES.intersection(wished) - excluded))
+        served = COUNTRIES - COUNTRIES_OF[Market.NORTH_AMERICA] if region is Region.EU else COUNTRIES
+        return tuple(dict.fromkeys(code for code in wished if code in served))

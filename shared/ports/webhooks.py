@@ -102,8 +102,8 @@ class Links(Protocol):
     def is_updating(self, app_user_id: str, *, now: datetime) -> bool:
         """Whether a user has a link token for update mode that has not expired."""
 
-    def regions(self, app_user_id: str, *, now: datetime) -> frozenset[Region]:
-        """The key pairs of a user's link tokens that have not expired."""
+    def regions(self, app_user_id: str, *, usable_after: datetime) -> frozenset[Region]:
+        """The key pairs of a user's link tokens that were usable after a moment."""
 
     def keep(self, result: LinkResult) -> bool:
         """Stores a result unless it exists; returns whether it is new."""

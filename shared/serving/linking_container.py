@@ -112,7 +112,7 @@ def choose_region() -> "ChooseRegion":
     settings = container.settings()
     return ChooseRegion(
         key_pairs=settings.key_pairs,
-        default=settings.key_pairs.of_link(settings.country_codes),
+        without_session=settings.key_pairs.of_link(settings.country_codes) if settings.plaid_env == "sandbox" else None,
         links=container.links(),
         intents=container.intents(),
         clock=container.clock(),

@@ -82,7 +82,7 @@ def test_every_stage_of_an_intent_is_found_as_it_was_written(port: Port, intent:
     exchanged = intent.exchanged(SEALED, item_id="item")
     for stage in (
         intent.released(),
-        intent.taken_over(attempt="b", region=Region.US, now=NOW),
+        intent.taken_over(attempt="b", now=NOW),
         exchanged,
         exchanged.duplicate_of("other", now=NOW),
         exchanged.abandoned(now=NOW),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.firestore.link_sessions import FirestoreLinks
+from shared.adapters.firestore.link_sessions import MAX_SESSIONS, FirestoreLinks
 from shared.domain import retention
 from shared.domain.connection import SealedToken
 from shared.domain.hosted_link import LinkOutcome, LinkResult, LinkSession, digest
@@ -89,18 +89,28 @@ def test_a_user_is_updating_while_a_link_token_for_update_mode_can_be_used(links
     assert not links.is_updating(f"{user}-another", now=NOW)
 
 
-def test_regions_are_those_of_the_users_link_tokens_that_have_not_expired(links: Links, token: str) -> None:
+def test_regions_are_those_of_the_users_link_tokens_that_were_usable_after_a_moment(links: Links, token: str) -> None:
     user, usable_until = f"user-of-{token}", NOW + timedelta(hours=4)
-    assert links.regions(user, now=NOW) == frozenset()
+    assert links.regions(user, usable_after=NOW) == frozenset()
     links.remember(token, LinkSession(user, usable_until, updates=True, region=Region.EU), now=NOW)
-    assert links.regions(user, now=NOW) == {Region.EU}
+    assert links.regions(user, usable_after=NOW) == {Region.EU}
     links.remember(f"{token}-2", LinkSession(user, usable_until + timedelta(hours=1)), now=NOW)
-    assert links.regions(user, now=NOW) == {Region.EU, Region.US}
-    assert links.regions(user, now=usable_until) == {Region.US}
-    assert links.regions(f"{user}-another", now=NOW) == frozenset()
+    assert links.regions(user, usable_after=NOW) == {Region.EU, Region.US}
+    assert links.regions(user, usable_after=usable_until) == {Region.US}
+    assert links.regions(f"{user}-another", usable_after=NOW) == frozenset()
     found = links.session(token)
     assert found is not None
     assert found.region is Region.EU
+
+
+def test_no_session_is_overlooked_among_many(links: Links, token: str) -> None:
+    """A program may create link tokens by the minute; the newest one decides as much as the others."""
+    user = f"user-of-{token}"
+    for number in range(MAX_SESSIONS):
+        until = NOW + timedelta(hours=4, seconds=number)
+        links.remember(f"{token}-{number}", LinkSession(user, until), now=NOW)
+    links.remember(token, LinkSession(user, NOW + timedelta(hours=5), region=Region.EU), now=NOW)
+    assert links.regions(user, usable_after=NOW) == {Region.EU, Region.US}
 
 
 def test_session_that_was_stored_without_a_region_is_of_the_first_pair(firestore_client: Any, token: str) -> None:

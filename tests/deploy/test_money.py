@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -74,6 +75,21 @@ def test_closed_production_and_open_sandbox_need_no_reminder(ready: Deploy, envi
     say(environment, "APP_CHECK", None)
     deploy(ready())
     assert not [line for line in said if "note: production with" in line]
+
+
+@pytest.mark.parametrize(
+    ("countries", "configured", "noted"),
+    [("US,GB", False, True), ("FR", False, True), ("GB", True, False), ("US,CA", False, False), (None, False, False)],
+)
+def test_missing_redirect_uri_is_noted_where_all_banks_use_oauth(
+    ready: Deploy, environment: Path, said: list[str], countries: str | None, configured: bool, noted: bool
+) -> None:
+    say(environment, "COUNTRY_CODES", countries)
+    config = {"region": "us-central1", "oauth_redirect": configured}
+    (environment.parent / "hosted" / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    deploy(ready())
+    assert any("has no redirect URI" in line for line in said) is noted
+    assert any(f"https://{PROJECT}.web.app/link-return at Plaid, and set" in line for line in said) is noted
 
 
 def test_copied_example_does_not_open_production(cloud: Cloud, ready: Deploy, environment: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -22,12 +23,12 @@ EXCHANGED = NEW.exchanged(SealedToken(ciphertext="c", key_id="k"), item_id="item
     [
         (NEW, NOW + grace_periods.LOST_EXCHANGE),
         (NEW.released(), NOW + grace_periods.LOST_EXCHANGE),
-        (NEW.taken_over(attempt="b", region=Region.US, now=LATER), LATER + grace_periods.LOST_EXCHANGE),
+        (NEW.taken_over(attempt="b", now=LATER), LATER + grace_periods.LOST_EXCHANGE),
         (NEW.used_up(now=LATER), LATER),
         (NEW.lost(), None),
         (EXCHANGED, NOW + RESUMABLE_FOR),
         (EXCHANGED.released(), NOW + RESUMABLE_FOR),
-        (EXCHANGED.taken_over(attempt="b", region=Region.US, now=LATER), LATER + RESUMABLE_FOR),
+        (EXCHANGED.taken_over(attempt="b", now=LATER), LATER + RESUMABLE_FOR),
         (EXCHANGED.connected({"connection_id": "c"}), None),
         (EXCHANGED.duplicate_of("d", now=LATER), LATER + grace_periods.EXCHANGE),
         (EXCHANGED.duplicate_of("d", now=LATER).removed(), None),
@@ -45,9 +46,16 @@ def test_attempt_owns_the_intent_until_it_releases_it_or_its_grace_period_ends()
     assert not NEW.is_free(NOW + grace_periods.EXCHANGE)
     assert NEW.is_free(NOW + grace_periods.EXCHANGE + timedelta(seconds=1))
     assert NEW.released().is_free(NOW)
-    taken = NEW.taken_over(attempt="b", region=Region.US, now=LATER)
+    taken = NEW.taken_over(attempt="b", now=LATER)
     assert not taken.is_free(LATER + grace_periods.EXCHANGE)
     assert taken.attempt == "b"
+
+
+def test_key_pair_of_the_first_call_stays_unless_another_session_is_named() -> None:
+    abroad = replace(NEW, region=Region.EU)
+    assert abroad.taken_over(attempt="b", now=LATER).region is Region.EU
+    assert NEW.taken_over(attempt="b", named=Region.EU, now=LATER).region is Region.EU
+    assert EXCHANGED.taken_over(attempt="b", named=Region.EU, now=LATER).region is Region.US, "the token has a pair"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 
 from emulators.client import Firestore, PlaidSandbox, User, decode_fields
+from emulators.countries import COUNTRIES
 from emulators.environment import scheduled_url
 from emulators.ports import PROJECT, REGION
 from emulators.stack import Stack
@@ -204,10 +205,17 @@ class Bank:
     # -- Plaid --
 
     def public_token(
-        self, username: str | None = None, password: str | None = None, *, webhook: bool = True, **options: Any
+        self,
+        username: str | None = None,
+        password: str | None = None,
+        *,
+        webhook: bool = True,
+        country: str = "US",
+        **options: Any,
     ) -> str:
-        """The public token that Link returns after a login at a bank."""
-        plaid = PlaidSandbox(self.http, self.stack.plaid.base_url, "id", "secret")
+        """The public token that Link returns after a login at a bank; `country` decides the key pair."""
+        client_id, secret = self.stack.plaid.keys_of(COUNTRIES[country])
+        plaid = PlaidSandbox(self.http, self.stack.plaid.base_url, client_id, secret)
         return plaid.create_public_token(
             institution_id=options.pop("institution_id", INSTITUTION),
             username=username,
@@ -217,8 +225,8 @@ class Bank:
         )
 
     def plaid(self, path: str, **body: object) -> Json:
-        """A call to Plaid's API at the simulator."""
-        headers = {"PLAID-CLIENT-ID": "id", "PLAID-SECRET": "secret"}
+        """A call to Plaid's API at the simulator, with the first key pair."""
+        headers = {"PLAID-CLIENT-ID": self.stack.plaid.client_id, "PLAID-SECRET": self.stack.plaid.secret}
         answer = self.http.post(f"{self.stack.plaid.base_url}{path}", json=body, headers=headers).raise_for_status()
         content: Json = answer.json()
         return content
@@ -235,6 +243,11 @@ class Bank:
         """The simulator's items behind a user's connections."""
         connections = self.admin.owned(user.uid, "bank_connections")
         return [self.control("GET", f"items/{connection['item_id']}") for connection in connections]
+
+    def misdirected(self) -> list[str]:
+        """The endpoints that received a token of the other key pair."""
+        endpoints = self.control("GET", "counters")["misdirected"]
+        return [f"{endpoint} received a token of the other team" for endpoint in endpoints]
 
     def item_violations(self) -> list[str]:
         """Items that have several connections, or that the backend removed although their connection is live."""

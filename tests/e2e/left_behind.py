@@ -49,12 +49,13 @@ def check_and_delete(bank: Bank) -> None:
     once these runs have ended.
 
     Raises:
-        AssertionError: A document contains a secret, a user's audit log is damaged, or an item has several connections.
+        AssertionError: A document contains a secret, a user's audit log is damaged, an item has several connections, or
+            a token was sent to Plaid with the other region's keys.
         TimedOut: The backend is still working; the message says on what.
     """
     wait_until_idle(bank)
     try:
-        damaged = [*bank.item_violations(), *damaged_audit_logs(bank).items()]
+        damaged = [*bank.misdirected(), *bank.item_violations(), *damaged_audit_logs(bank).items()]
         assert not damaged, damaged
         secrets = secrets_of(bank)
         leaked = [leak for where, text in all_documents(bank) for leak in leaks(where, text, secrets)]
@@ -84,7 +85,8 @@ def unfinished(bank: Bank) -> list[str]:
 
 def secrets_of(bank: Bank) -> Secrets:
     """The secrets given to the functions."""
-    given = {"Plaid's secret": bank.stack.plaid.secret, **{name: keyset(name) for name in KEYSETS}}
+    pairs = {"Plaid's secret": bank.stack.plaid.secret, "Plaid's second secret": bank.stack.plaid.eu_secret}
+    given = {name: secret for name, secret in pairs.items() if secret} | {name: keyset(name) for name in KEYSETS}
     keys = re.findall(r'"value":\s*"([^"]{20,})"', "".join(given[name] for name in KEYSETS))
     return Secrets(given | {f"key {number}": key for number, key in enumerate(keys)})
 

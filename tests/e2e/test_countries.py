@@ -23,7 +23,8 @@ def test_bank_of_another_country_is_stored_as_it_is(
     bank: Bank, user: User, institution_id: str, username: str, country: str, currencies: set[tuple[str | None, ...]]
 ) -> None:
     assert bank.rest("GET", "connect", user, params={"country_codes": [country]}).status_code == 200
-    connected = bank.connect(user, institution_id=institution_id, username=username, password="pass_good")
+    login = {"institution_id": institution_id, "username": username, "password": "pass_good"}
+    connected = bank.connect(user, country=country, **login)
     connection_id = connected["connection_id"]
     bank.wait_until_synced(user, connection_id)
     bank.wait_until_equal(user, connection_id)
@@ -34,7 +35,7 @@ def test_bank_of_another_country_is_stored_as_it_is(
     assert {row["category"]["version"] for row in rows if row["category"]} == {"v2"}
     assert all(row["original_description"] for row in rows)
     stored: dict[str, Any] = bank.store(user).get(f"bank_connections/{connection_id}") or {}
-    assert (stored["region"], stored["update_type"]) == ("us", "background"), "this stack has one pair of keys"
+    assert (stored["region"], stored["update_type"]) == ("us" if country == "CA" else "eu", "background")
 
 
 def test_request_for_several_regions_is_refused_before_any_call(bank: Bank, user: User) -> None:

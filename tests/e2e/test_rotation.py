@@ -69,8 +69,9 @@ class Connected:
 
     def answers(self, token: str) -> str | None:
         """Plaid's error code for a token, or nothing."""
-        headers = {"PLAID-CLIENT-ID": "id", "PLAID-SECRET": "secret"}
-        url = f"{self.bank.stack.plaid.base_url}/item/get"
+        plaid = self.bank.stack.plaid
+        headers = {"PLAID-CLIENT-ID": plaid.client_id, "PLAID-SECRET": plaid.secret}
+        url = f"{plaid.base_url}/item/get"
         answer: Json = self.bank.http.post(url, json={"access_token": token}, headers=headers).json()
         return answer.get("error_code")
 

@@ -19,8 +19,12 @@ from tests.usecases.conftest import ALICE, World
 @pytest.fixture
 def two_pairs(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """A backend that serves the United Kingdom and Europe with keys of their own."""
-    products = ("transactions", "liabilities")
-    settings = Settings(project="demo-bank", plaid_eu_client_id="second", products=products)
+    return with_settings(world, monkeypatch)
+
+
+def with_settings(world: World, monkeypatch: pytest.MonkeyPatch, **more: object) -> World:
+    given = {"project": "demo-bank", "plaid_eu_client_id": "second", "products": ("transactions", "liabilities")}
+    settings = Settings.model_validate(given | more)
     monkeypatch.setattr(container, "settings", lambda: settings)
     return world
 
@@ -86,3 +90,15 @@ def test_exchange_uses_the_keys_of_its_session_and_asks_for_the_session_if_it_is
     made = exchange.post(EXCHANGE, json=given, headers=SIGNED_IN)
     assert made.status_code == 201
     assert two_pairs.store.connections[body(made)["connection_id"]].region is Region.EU
+
+
+def test_exchange_without_any_session_is_refused_in_production(
+    exchange: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.plaid.new_item("1")
+    with_settings(world, monkeypatch, plaid_env="production", allow_anonymous=True)
+    given = {"public_token": "public-1"}
+    refused = exchange.post(EXCHANGE, json=given, headers=SIGNED_IN)
+    assert (refused.status_code, error(refused)["details"]) == (400, {"code": "link_token_required"})
+    with_settings(world, monkeypatch)
+    assert exchange.post(EXCHANGE, json=given, headers=SIGNED_IN).status_code == 201, "as in the Sandbox"

@@ -133,7 +133,7 @@ def test_intents_lists_unfinished_exchanges(world: World, capsys: pytest.Capture
 
     def begin(name: str) -> tuple[Intent, Version]:
         intent = Intent.new(
-            intent_id=name, app_user_id=ALICE, connection_id=f"c-{name}", attempt="a", region=Region.US, now=now
+            intent_id=name, app_user_id=ALICE, connection_id=f"c-{name}", attempt="a", region=Region.EU, now=now
         )
         return world.intents.begin(intent)[:2]
 
@@ -145,8 +145,8 @@ def test_intents_lists_unfinished_exchanges(world: World, capsys: pytest.Capture
     world.intents.update(done.connected({"connection_id": "c-done"}), expected=version)
     assert main(["intents"]) == 0
     said = capsys.readouterr().out
-    assert "c-open  of alice  item unknown  unanswered, no token  due 2026-" in said
-    assert "c-stored  of alice  item item-9  unanswered, has a token  due 2026-" in said
+    assert "c-open  of alice  item unknown of region eu  unanswered, no token  due 2026-" in said
+    assert "c-stored  of alice  item item-9 of region eu  unanswered, has a token  due 2026-" in said
     assert "c-done" not in said
     assert said.endswith("2 pending\n")
     assert "sealed-token" not in said

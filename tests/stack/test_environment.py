@@ -64,6 +64,8 @@ def test_country_means_two_key_pairs_in_the_simulator() -> None:
     assert {british.keys_of(COUNTRIES[code]) for code in ("GB", "FR", "DE", "NL")} == {second}
     options = british.simulator_options()
     assert options[options.index("--eu-client-id") + 1] == "local-eu-client-id"
+    own = Plaid.choose(PORTS, {"COUNTRY": "GB", "PLAID_EU_CLIENT_ID": "second", "PLAID_EU_SECRET": "its secret"})
+    assert own.keys_of(COUNTRIES["FR"]) == ("second", "its secret")
     real = Plaid.choose(PORTS, KEYS | {"PLAID_ENV": "sandbox", "COUNTRY": "GB"})
     assert real.keys_of(COUNTRIES["GB"]) == ("id", "secret"), "the only pair serves all countries"
 

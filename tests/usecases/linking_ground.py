@@ -36,7 +36,7 @@ def exchanger(
     return ExchangePublicToken(
         choose_region=ChooseRegion(
             key_pairs=world.key_pairs,
-            default=world.plaid.region,
+            without_session=world.plaid.region,
             links=world.links,
             intents=world.intents,
             clock=world.clock,

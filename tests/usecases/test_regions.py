@@ -18,6 +18,7 @@ from shared.domain.products.kinds import ProductKind
 from shared.domain.region import KeyPairs, Region
 from shared.domain.removal import RemovalReason
 from shared.usecases.linking.check_link_token import CheckLinkToken
+from shared.usecases.linking.choose_region import ChooseRegion
 from shared.usecases.linking.create_link_token import CreateLinkToken
 from shared.usecases.linking.exchange_hosted_link import ExchangeHostedLink
 from shared.usecases.linking.exchange_items import ExchangeItems
@@ -43,7 +44,13 @@ def world() -> World:
     return two_pairs(World())
 
 
-def link(world: World, *countries: str, connection_id: str | None = None, pairs: KeyPairs = PAIRS) -> Region:
+def link(
+    world: World,
+    *countries: str,
+    connection_id: str | None = None,
+    pairs: KeyPairs = PAIRS,
+    account_selection: bool = False,
+) -> Region:
     """Create a link token; the pair that it was requested with."""
     create = CreateLinkToken(
         defaults=LinkDefaults("en", ("US",), LinkProducts(("transactions",)), None, key_pairs=pairs),
@@ -58,7 +65,8 @@ def link(world: World, *countries: str, connection_id: str | None = None, pairs:
         cap=world.cap,
         clock=world.clock,
     )
-    create(LinkOptions(connection_id=connection_id, country_codes=countries or None), app_user_id=ALICE)
+    options = LinkOptions(connection_id, account_selection=account_selection, country_codes=countries or None)
+    create(options, app_user_id=ALICE)
     request = world.plaid.link_requests[-1]
     session = world.links.sessions["link-fake"]
     assert session.region is request.region
@@ -141,6 +149,40 @@ def test_exchange_without_a_link_token_is_refused_if_the_user_has_sessions_of_bo
     assert world.store.connections[exchange(world, "public-2")].region is US, "expired sessions do not count"
 
 
+def test_session_counts_for_as_long_as_its_public_token_lives(world: World) -> None:
+    """Link may end in the last minute of its link token, and the public token lives for another half hour."""
+    world.plaid.new_item("1", region=EU)
+    session(world, EU, "mine")
+    world.clock.move(timedelta(hours=4, minutes=29))
+    assert world.store.connections[exchange(world, "public-1")].region is EU
+
+
+def test_repeated_exchange_keeps_the_pair_of_the_first_call(world: World) -> None:
+    """The first call named its session; the second one does not, and meanwhile only the other session is left."""
+    world.plaid.new_item("1", region=EU)
+    mine = session(world, EU, "mine")
+    world.calls.before = lambda name: (_ for _ in ()).throw(RuntimeError) if name == "bank.exchange" else None
+    with pytest.raises(RuntimeError):
+        exchange(world, "public-1", link_token=mine)
+    world.calls.before = None
+    world.clock.move(timedelta(hours=4, minutes=31))
+    session(world, US, "other")
+    assert world.store.connections[exchange(world, "public-1")].region is EU
+
+
+def test_exchange_without_any_session_is_refused_where_every_public_token_has_one(world: World) -> None:
+    """In production, a token without a session is of a session that was erased, or of another backend."""
+    world.plaid.new_item("1", region=EU)
+    choose = ChooseRegion(
+        key_pairs=PAIRS, without_session=None, links=world.links, intents=world.intents, clock=world.clock
+    )
+    with pytest.raises(InvalidArgument) as refused:
+        choose("public-1", app_user_id=ALICE)
+    assert refused.value.code == "link_token_required"
+    session(world, EU, "mine")
+    assert choose("public-1", app_user_id=ALICE) is EU
+
+
 def test_bank_linked_on_plaids_page_gets_the_pair_of_its_session(world: World) -> None:
     world.plaid.new_item("1", region=EU)
     session(world, US, "other")
@@ -199,6 +241,18 @@ def test_update_mode_of_a_bank_that_is_not_cached_uses_countries_of_the_items_pa
     assert not {"US", "CA"} & {*countries}
     link(world, "GB", connection_id="1")
     assert world.plaid.link_requests[-1].country_codes == ("GB",)
+
+
+def test_update_mode_at_a_bank_of_several_regions_uses_countries_of_the_items_pair(world: World) -> None:
+    """Its user lives in the United States now, but the second pair, which serves Europe only, made the item."""
+    world.connected("1", region=EU)
+    world.institutions.put(institution("ins_1", countries=("US", "GB", "FR")))
+    assert link(world, "US", connection_id="1") is EU
+    assert world.plaid.link_requests[-1].country_codes == ("GB",)
+    link(world, "FR", connection_id="1")
+    assert world.plaid.link_requests[-1].country_codes == ("FR",)
+    with pytest.raises(InvalidArgument, match="account_selection"):
+        link(world, connection_id="1", account_selection=True)
 
 
 @pytest.mark.parametrize("region", Region)

@@ -123,8 +123,8 @@ def test_a_bank_that_is_connected_twice_is_counted_once_and_says_so(connected: P
     total = page.locator(".totals .big")
     expect(total).to_have_text(re.compile("."))
     before = total.inner_text()
-    ports, http = connected.stack.ports, connected.http
-    sandbox = PlaidSandbox(http, connected.stack.plaid.base_url, "id", "secret")
+    ports, http, plaid = connected.stack.ports, connected.http, connected.stack.plaid
+    sandbox = PlaidSandbox(http, plaid.base_url, plaid.client_id, plaid.secret)
     public_token = sandbox.create_public_token(institution_id="ins_109508")
     api = f"{ports.url('hosting')}/api/v1/bank"
     headers = {"Authorization": f"Bearer {connected.id_token()}"}

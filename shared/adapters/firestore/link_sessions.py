@@ -65,15 +65,17 @@ class FirestoreLinks:
         )
         return any(query.limit(1).stream())
 
-    def regions(self, app_user_id: str, *, now: datetime) -> frozenset[Region]:
-        """The key pairs of a user's unexpired link tokens, in one query; a user has a few of them."""
+    def regions(self, app_user_id: str, *, usable_after: datetime) -> frozenset[Region]:
+        """The key pairs of a user's link tokens, in one query; a user has a few. Too many count as all pairs."""
         query = (
             self._client.collection(SESSIONS)
             .where(filter=FieldFilter("app_user_id", "==", app_user_id))
             .where(filter=FieldFilter("updates", "in", [True, False]))
-            .where(filter=FieldFilter("usable_until", ">", now))
+            .where(filter=FieldFilter("usable_until", ">", usable_after))
         )
-        found = query.select(["region"]).limit(MAX_SESSIONS).stream()
+        found = list(query.select(["region"]).limit(MAX_SESSIONS).stream())
+        if len(found) == MAX_SESSIONS:
+            return frozenset(Region)  # the ones that were not read may be of any pair
         return frozenset(Region((session.to_dict() or {}).get("region", Region.US)) for session in found)
 
     def keep(self, result: LinkResult) -> bool:

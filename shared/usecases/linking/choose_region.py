@@ -7,6 +7,7 @@ a team that does not own it.
 from dataclasses import dataclass
 
 from shared.domain.errors import InvalidArgument
+from shared.domain.hosted_link import PUBLIC_TOKEN_LIVES
 from shared.domain.region import KeyPairs, Region
 from shared.ports import Clock, Intents, Links
 from shared.usecases.linking.exchange_intent import intent_id_of
@@ -18,11 +19,12 @@ class ChooseRegion:
 
     Attributes:
         key_pairs: The pairs of this backend. With one pair, nothing is read.
-        default: The pair for a user without sessions.
+        without_session: The pair for a user without sessions; None: such an exchange is refused. Only the Sandbox makes
+            public tokens without a session (https://plaid.com/docs/api/sandbox/#sandboxpublic_tokencreate).
     """
 
     key_pairs: KeyPairs
-    default: Region
+    without_session: Region | None
     links: Links
     intents: Intents
     clock: Clock
@@ -31,18 +33,20 @@ class ChooseRegion:
         """The key pair of a public token.
 
         Raises:
-            InvalidArgument: The user has sessions of both pairs, so the app must send the link token.
+            InvalidArgument: The user has sessions of both pairs, or none, so the app must send the link token.
             Unavailable: The store did not answer.
         """
         if not self.key_pairs.has_eu:
             return Region.US
-        regions = self.links.regions(app_user_id, now=self.clock.now())
-        if len(regions) <= 1:
-            return next(iter(regions), self.default)
+        usable_after = self.clock.now() - PUBLIC_TOKEN_LIVES  # Link may end just before its link token does
+        found = self.links.regions(app_user_id, usable_after=usable_after)
+        region = next(iter(found), self.without_session)
+        if len(found) <= 1 and region is not None:
+            return region
         begun = self.intents.find(intent_id_of(public_token))
         if begun is not None and begun[0].app_user_id == app_user_id:
             return begun[0].region
         raise InvalidArgument(
-            "send the link_token of the session: the user has opened Link in several regions",
+            "send the link_token of the session: the public token does not tell in which region Link was opened",
             code="link_token_required",
         )

@@ -137,13 +137,14 @@ class CreateLinkToken:
     def _countries_of(self, connection: BankConnection, *, wished: tuple[str, ...]) -> tuple[str, ...]:
         """The countries of the connection's bank; of a bank in several markets, those where the user is.
 
-        While the cache does not know the bank, the wished ones count, if the connection's key pair may serve them.
+        Only countries count that the connection's key pair may serve. While the cache does not know the bank, the
+        wished ones are used.
         """
         bank = self.institutions.find(connection.institution_id) if connection.institution_id is not None else None
         known = bank.country_codes if bank is not None else ()
         pairs, enabled = self.defaults.key_pairs, self.defaults.country_codes
         return (
-            within_one_market(known, preferred=market_of(wished))
+            within_one_market(pairs.countries(connection.region, wished=known), preferred=market_of(wished))
             or pairs.countries(connection.region, wished=wished)
             or within_one_market(pairs.countries(connection.region, wished=enabled))
             or within_one_market(pairs.countries(connection.region))

@@ -45,8 +45,16 @@ class ClaimIntent:
     clock: Clock
     sleep: Callable[[float], None]
 
-    def __call__(self, public_token: str, *, app_user_id: str, region: Region) -> "ClaimedIntent":
+    def __call__(
+        self, public_token: str, *, app_user_id: str, region: Region, named: Region | None = None
+    ) -> "ClaimedIntent":
         """Claims the intent of a public token: it is either owned by this call, or answered already.
+
+        Args:
+            public_token: The public token.
+            app_user_id: The user who calls.
+            region: The token's key pair, as far as this call can tell.
+            named: The key pair of the session that the call names. Without one, the pair of the first call stays.
 
         Raises:
             InvalidArgument: The intent belongs to another user.
@@ -70,7 +78,7 @@ class ClaimIntent:
             if intent.answer is not None:
                 return claimed
             if intent.is_free(self.clock.now()):
-                claimed.write(intent.taken_over(attempt=fresh.attempt, region=region, now=self.clock.now()))
+                claimed.write(intent.taken_over(attempt=fresh.attempt, named=named, now=self.clock.now()))
                 return claimed
             if wait is None:
                 break

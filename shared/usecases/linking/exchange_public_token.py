@@ -100,7 +100,7 @@ class ExchangePublicToken:
         if not PUBLIC_TOKEN.fullmatch(linked.public_token):
             raise unknown_token()
         region = linked.region or self.choose_region(linked.public_token, app_user_id=app_user_id)
-        claimed = self.claim_intent(linked.public_token, app_user_id=app_user_id, region=region)
+        claimed = self.claim_intent(linked.public_token, app_user_id=app_user_id, region=region, named=linked.region)
         if claimed.intent.answer is not None:
             return self._answered_before(claimed)
         try:

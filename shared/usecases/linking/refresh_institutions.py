@@ -86,7 +86,7 @@ class _Run:
 
     def in_bulk(self) -> None:
         """Fetches pages of Plaid's list, as long as they save calls."""
-        theirs = {code for one in self.missing.values() for code in one.country_codes}
+        theirs = sorted({code for one in self.missing.values() for code in one.country_codes})
         countries = self._countries(theirs)
         offset, total = 0, PAGE
         for _ in range(MAX_PAGES):

@@ -89,6 +89,7 @@ const WAYS: Record<string, WayOn> = {
   email_not_verified: "verify_email",
   ...ways(["rate_limited", "sync_too_soon"], "wait"),
   ...ways(["relink_required", "connection_unusable", "accounts_fixed", "nothing_to_resume"], "relink"),
+  ...ways(["link_token_not_yours", "link_token_required", "public_token_not_yours"], "relink"),
   offline: "online",
   user_action_required: "repair",
   duplicate_connection: "show_connection",

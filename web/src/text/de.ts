@@ -543,6 +543,11 @@ const de: Texts = {
       "Sie haben die Höchstzahl verbundener Banken erreicht. Entfernen Sie eine, um eine andere zu verbinden.",
     duplicate_connection: "Diese Konten sind bereits verbunden.",
     public_token_invalid: "Die Anmeldung bei der Bank ist abgelaufen. Verbinden Sie die Bank neu.",
+    public_token_not_yours:
+      "Eine andere Person hat diesen Bankzugang schon verbunden. Melden Sie sich mit Ihrem eigenen an.",
+    link_token_not_yours: "Die Anmeldung bei der Bank ist abgelaufen. Verbinden Sie die Bank neu.",
+    link_token_required:
+      "Wir konnten nicht feststellen, zu welcher Anmeldung bei der Bank das gehört. Verbinden Sie die Bank neu.",
     connection_not_replaceable:
       "Die neue Verbindung enthält keines der Konten der alten und kann sie deshalb nicht ersetzen. Verbinden Sie die Bank neu.",
     link_unavailable:

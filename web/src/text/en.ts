@@ -529,6 +529,9 @@ const en = {
     too_many_connections: "You have reached the maximum number of connected banks. Remove one to connect another.",
     duplicate_connection: "These accounts are already connected.",
     public_token_invalid: "The bank login has expired. Connect the bank again.",
+    public_token_not_yours: "Another user has already connected this bank login. Log in with your own.",
+    link_token_not_yours: "The bank login has expired. Connect the bank again.",
+    link_token_required: "We could not tell which bank login this belongs to. Connect the bank again.",
     connection_not_replaceable:
       "The new connection has none of the accounts of the old one, so it cannot replace it. Connect the bank again.",
     link_unavailable: "The bank login could not be loaded. Check your network and any content blocker, then try again.",

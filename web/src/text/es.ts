@@ -534,6 +534,9 @@ const es: Texts = {
     too_many_connections: "Has llegado al máximo de bancos conectados. Quita uno para conectar otro.",
     duplicate_connection: "Estas cuentas ya están conectadas.",
     public_token_invalid: "El inicio de sesión en el banco ha caducado. Conecta el banco de nuevo.",
+    public_token_not_yours: "Otro usuario ya ha conectado este acceso al banco. Inicia sesión con el tuyo.",
+    link_token_not_yours: "El inicio de sesión en el banco ha caducado. Conecta el banco de nuevo.",
+    link_token_required: "No pudimos saber a qué inicio de sesión en el banco corresponde. Conecta el banco de nuevo.",
     connection_not_replaceable:
       "La conexión nueva no tiene ninguna cuenta de la antigua, así que no puede sustituirla. Conecta el banco de nuevo.",
     link_unavailable:

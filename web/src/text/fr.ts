@@ -548,6 +548,11 @@ const fr: Texts = {
       "Vous avez atteint le nombre maximal de banques connectées. Supprimez-en une pour en connecter une autre.",
     duplicate_connection: "Ces comptes sont déjà connectés.",
     public_token_invalid: "L’identification auprès de la banque a expiré. Connectez de nouveau la banque.",
+    public_token_not_yours:
+      "Un autre utilisateur a déjà connecté cet accès à la banque. Identifiez-vous avec le vôtre.",
+    link_token_not_yours: "L’identification auprès de la banque a expiré. Connectez de nouveau la banque.",
+    link_token_required:
+      "Nous n’avons pas pu déterminer à quelle identification bancaire cela correspond. Connectez de nouveau la banque.",
     connection_not_replaceable:
       "La nouvelle connexion ne contient aucun compte de l’ancienne et ne peut donc pas la remplacer. Connectez de nouveau la banque.",
     link_unavailable:
