@@ -52,7 +52,9 @@ def person(
     people: list[Person] = []
 
     def made(**options: Any) -> Person:
-        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 860}, "locale": "en-US", **options})
+        # Without a graphics card, the browser spends most of its time on animations.
+        usual = {"viewport": {"width": 1280, "height": 860}, "locale": "en-US", "reduced_motion": "reduce"}
+        context = chromium.new_context(**{**usual, **options})
         people.append(Person.at(context, stack, http))
         return people[-1]
 

@@ -60,7 +60,7 @@ class EvidenceGatherer:
         """
         name = record.institution_id
         latest = self.contacts.latest(name, since=now - LONGEST_WINDOW, limit=NEWEST)
-        known = [replace(one, at=min(one.at, now)) for one in latest]  # Plaid's clock may be ahead of ours
+        known = [replace(one, at=min(one.at, now)) for one in latest]  # Plaid's clock may be ahead
         lost = self.contacts.logins_lost(name, since=now - STORM_WINDOW, limit=MOST_LOGINS)
         return Evidence(
             institution_id=name,
