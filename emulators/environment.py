@@ -22,7 +22,7 @@ KEYSETS = {
     "vault": "shared.adapters.vault.envelope",
     "audit": "shared.adapters.vault.audit_signer",
 }  # the modules that create them
-NO_SECOND_PAIR = "no-second-key-pair"  # the functions declare this secret, so it must have a value
+SECOND_PAIR = ("local-eu-client-id", "local-eu-secret")
 REAL_PLAID = {"sandbox": "https://sandbox.plaid.com", "production": "https://production.plaid.com"}
 
 # The local stack never sees credentials of real projects.
@@ -57,8 +57,8 @@ class Plaid:
 
     def with_second_pair(self) -> Self:
         """The same with a second key pair, if it has none."""
-        eu_client_id, eu_secret = self.eu_client_id or "local-eu-client-id", self.eu_secret or "local-eu-secret"
-        return replace(self, eu_client_id=eu_client_id, eu_secret=eu_secret)
+        client_id, secret = SECOND_PAIR
+        return replace(self, eu_client_id=self.eu_client_id or client_id, eu_secret=self.eu_secret or secret)
 
     def simulator_options(self) -> list[str]:
         """The simulator's options for two key pairs: it then refuses each pair's tokens with the other pair."""
@@ -166,9 +166,13 @@ def operator_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
 
 
 def secrets(plaid: Plaid) -> dict[str, str]:
-    """The secrets that Secret Manager holds in production."""
+    """The secrets that Secret Manager holds in production.
+
+    The functions declare the second pair's, so it has a value even without that pair: the same one, so that stacks with
+    one pair and with two run side by side.
+    """
     keysets = {f"{name.upper()}_KEYSET": keyset(name) for name in KEYSETS}
-    plaids = {"PLAID_SECRET": plaid.secret, "PLAID_EU_SECRET": plaid.eu_secret or NO_SECOND_PAIR}
+    plaids = {"PLAID_SECRET": plaid.secret, "PLAID_EU_SECRET": plaid.eu_secret or SECOND_PAIR[1]}
     return {"PLAID_CLIENT_ID": plaid.client_id, **plaids, **keysets}
 
 

@@ -80,6 +80,13 @@ GCLOUD: dict[str, set[str]] = {
     "scheduler jobs pause": {"--location"},
     "secrets versions add": {"--data-file", "--project"},
     "services enable": {"--project"},
+    "storage buckets create": {
+        "--location",
+        "--uniform-bucket-level-access",
+        "--public-access-prevention",
+        "--project",
+    },
+    "storage rm": {"--recursive"},
     "tasks queues list": {"--location"},
     "tasks queues pause": {"--location"},
     "tasks queues resume": set(),

@@ -224,10 +224,14 @@ class Bank:
             **options,
         )
 
+    def plaid_keys(self) -> dict[str, str]:
+        """The headers with the first key pair."""
+        return {"PLAID-CLIENT-ID": self.stack.plaid.client_id, "PLAID-SECRET": self.stack.plaid.secret}
+
     def plaid(self, path: str, **body: object) -> Json:
         """A call to Plaid's API at the simulator, with the first key pair."""
-        headers = {"PLAID-CLIENT-ID": self.stack.plaid.client_id, "PLAID-SECRET": self.stack.plaid.secret}
-        answer = self.http.post(f"{self.stack.plaid.base_url}{path}", json=body, headers=headers).raise_for_status()
+        url = f"{self.stack.plaid.base_url}{path}"
+        answer = self.http.post(url, json=body, headers=self.plaid_keys()).raise_for_status()
         content: Json = answer.json()
         return content
 

@@ -32,6 +32,7 @@ def report(bank: Bank) -> dict[str, Any]:
         "firestore": ports.firestore,
         "functions": ports.functions,
         "plaid": bank.stack.plaid.base_url,
+        "keys": bank.plaid_keys(),
         "webhook": bank.stack.plaid.webhook_address,
     }
     slow = {"kind": "latency", "endpoint": "/transactions/sync", "seconds": 2, "times": None}

@@ -69,9 +69,7 @@ class Connected:
 
     def answers(self, token: str) -> str | None:
         """Plaid's error code for a token, or nothing."""
-        plaid = self.bank.stack.plaid
-        headers = {"PLAID-CLIENT-ID": plaid.client_id, "PLAID-SECRET": plaid.secret}
-        url = f"{plaid.base_url}/item/get"
+        url, headers = f"{self.bank.stack.plaid.base_url}/item/get", self.bank.plaid_keys()
         answer: Json = self.bank.http.post(url, json={"access_token": token}, headers=headers).json()
         return answer.get("error_code")
 

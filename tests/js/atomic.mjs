@@ -40,7 +40,7 @@ function post(port, path, token, body) {
 async function plaid(path, body) {
   const answer = await fetch(`${at.plaid}${path}`, {
     method: "POST",
-    headers: { "Content-Type": "application/json", "PLAID-CLIENT-ID": "local", "PLAID-SECRET": "local" },
+    headers: { "Content-Type": "application/json", ...at.keys },
     body: JSON.stringify(body),
   });
   if (!answer.ok) throw new Error(await answer.text());

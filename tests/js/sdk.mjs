@@ -28,7 +28,7 @@ async function signedIn(name) {
 async function publicToken() {
   const answer = await fetch(`${at.plaid}/sandbox/public_token/create`, {
     method: "POST",
-    headers: { "Content-Type": "application/json", "PLAID-CLIENT-ID": "local", "PLAID-SECRET": "local" },
+    headers: { "Content-Type": "application/json", ...at.keys },
     body: JSON.stringify({
       institution_id: "ins_109508",
       initial_products: ["transactions"],

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from emulators.ports import Ports
 from operations.commands import main
 from operations.who import operator
 from shared.adapters.vault.audit_signer import TinkSigner, new_keyset
@@ -24,6 +25,7 @@ from shared.serving import container, items_container, removal_container, tokens
 from shared.settings import Settings, settings
 from shared.usecases.tokens.reencrypt_tokens import ReencryptionResult
 from tests.fakes import problem, row
+from tests.places import offset_number
 from tests.usecases.conftest import ALICE, World
 from tests.usecases.removal.relink_ground import dies, link
 
@@ -459,9 +461,10 @@ def test_missing_project_names_the_setting(capsys: pytest.CaptureFixture[str], m
 
 
 def test_missing_local_stack_is_reported(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PORT_OFFSET", "49999")
+    unused = offset_number(12)  # above the port numbers of the stacks, the system gives ports to any connection
+    monkeypatch.setenv("PORT_OFFSET", str(unused))
     assert main(["--local", "rotations"]) == 1
-    assert "no local stack answers at port 58079" in capsys.readouterr().err
+    assert f"no local stack answers at port {Ports.at(unused).firestore}" in capsys.readouterr().err
 
 
 def fails(error: Exception) -> Any:

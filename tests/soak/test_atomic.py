@@ -36,6 +36,7 @@ def test_a_listener_never_sees_both_or_neither_and_no_note_is_lost(
         "firestore": ports.firestore,
         "functions": ports.functions,
         "plaid": bank.stack.plaid.base_url,
+        "keys": bank.plaid_keys(),
         "webhook": bank.stack.plaid.webhook_address,
         "rows": ROWS,
         "batches": BATCHES,
