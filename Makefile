@@ -48,7 +48,7 @@ plaid: setup ## run only the Plaid simulator, until Ctrl-C
 	@$(PYTHON) -m emulators.dev --only-plaid
 
 test: setup-tests ## run every test
-	@$(PYTEST) -n 4 --durations 20
+	@$(PYTEST) -n 3 --durations 20
 
 test-fast: setup-tests ## run every test that needs no emulator
 	@$(PYTEST) -n 3 -m "not emulator"
