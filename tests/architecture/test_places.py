@@ -11,7 +11,7 @@ from emulators.ports import Ports, StackError
 from tests.places import EMULATOR_FREE, GROUPS, HIGHEST_PORT, LATE, WORKERS, group_of, offset_number, offsets, place_of
 
 TESTS = Path(__file__).parent.parent
-STACKS = 12  # four workers with a full stack, four with Firestore only, and the commands that tests start
+STACKS = 12  # at most four workers with a full stack, four with Firestore only, and the commands that tests start
 
 
 @pytest.mark.parametrize("base", [0, 1100, 1200, 9000, 11_000, 15_800, 23_200, 31_000, 50_000])

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from emulators.client import sign_up
 from emulators.stack import Stack
 from tests.e2e.bank import AT_ONCE, Bank
 from tests.e2e.left_behind import check_and_delete
 from tests.places import AFTERWARDS
-from tests.refusals import UNKNOWN_TOKEN
 
 
 @pytest.fixture(scope="session")
@@ -35,19 +33,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith("tests/e2e/") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(300))
-
-
-@pytest.fixture(scope="session")
-def used_stack(bank: Bank) -> None:
-    """A stack with user data, whatever tests ran before: a linked bank, and many kinds of refused calls."""
-    user = sign_up(bank.http, bank.stack.ports)
-    made = bank.connect(user)
-    bank.wait_until_synced(user, made["connection_id"])
-    bank.rests(made["connection_id"])
-    bank.rest("GET", "connect", None)
-    bank.rest("GET", "nowhere", user)
-    bank.rest("PUT", "set_access_token", user)
-    bank.rest("POST", "set_access_token", user, json={})
-    bank.rest("POST", "set_access_token", user, content="{", headers={"Content-Type": "application/json"})
-    bank.exchange(user, UNKNOWN_TOKEN)
-    bank.call("sync_connection", {"connection_id": "nothing"}, user)
