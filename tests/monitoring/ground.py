@@ -13,6 +13,7 @@ from typing import Any
 from deploy.monitoring_setup import metrics, policies
 from emulators.client import User, decode_fields, sign_up
 from tests.e2e.bank import Bank, wait_until
+from tests.e2e.left_behind import wait_until_idle
 from tests.firestore_rest import Json
 from tests.monitoring.evaluate import Line, fires, lines
 
@@ -96,7 +97,8 @@ class Ground:
     # -- the log --
 
     def mark(self) -> Mark:
-        """The current end of the log."""
+        """The current end of the log, once the lines of all earlier work are in it."""
+        wait_until_idle(self.bank)
         return Mark(self._file.stat().st_size, datetime.now(UTC))
 
     def log(self, since: Mark, event: str, **fields: object) -> list[Line]:
