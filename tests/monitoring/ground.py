@@ -13,7 +13,7 @@ from typing import Any
 from deploy.monitoring_setup import metrics, policies
 from emulators.client import User, decode_fields, sign_up
 from tests.e2e.bank import Bank, wait_until
-from tests.e2e.left_behind import wait_until_idle
+from tests.e2e.left_behind import unfinished, wait_until_idle
 from tests.firestore_rest import Json
 from tests.monitoring.evaluate import Line, fires, lines
 
@@ -66,6 +66,10 @@ class Ground:
     def deliver(self, function: str, *, headers: dict[str, str] | None = None, **payload: str) -> None:
         """One delivery of a task, about this connection unless a payload is given."""
         self.bank.deliver(function, headers=headers, **(payload or {"connection_id": self.connection_id}))
+
+    def wait_for_deliveries(self) -> None:
+        """Wait until every delivery that runs now has ended."""
+        wait_until("no delivery runs", lambda: not any(one.startswith("request") for one in unfinished(self.bank)))
 
     def document(self, collection: str) -> Json:
         return self.bank.admin.get(f"{collection}/{self.connection_id}") or {}

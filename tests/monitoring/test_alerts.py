@@ -105,6 +105,7 @@ def test_a_webhook_takes_effect_late(ground: Ground) -> None:
         ground.webhook("NEW_ACCOUNTS_AVAILABLE", "ITEM")
         delivery = ground.waiting_webhook()
         ground.bank.backend.update(f"bank_webhook_inbox/{delivery}", {"received_at": ago(minutes=5)}).raise_for_status()
+        ground.wait_for_deliveries()  # one that has read the earlier time must fail, too
     ground.deliver("handlewebhook", delivery_id=delivery)  # sooner than the queue's redelivery
     log = ground.log(mark, "webhook.handled", connection_id=ground.connection_id)
     assert "webhook-lag" not in firing(log)
