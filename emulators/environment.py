@@ -22,12 +22,6 @@ KEYSETS = {
     "vault": "shared.adapters.vault.envelope",
     "audit": "shared.adapters.vault.audit_signer",
 }  # the modules that create them
-# A stack lives for minutes, not days: optimize only the hottest code, ten times later than usual, and collect garbage
-# without threads of its own. It saves a sixth of the Firestore emulator's CPU time.
-BRIEF_JAVA = (
-    "-XX:+UseSerialGC -XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000"
-    " -XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000"
-)
 SECOND_PAIR = ("local-eu-client-id", "local-eu-secret")
 REAL_PLAID = {"sandbox": "https://sandbox.plaid.com", "production": "https://production.plaid.com"}
 
@@ -126,7 +120,7 @@ def stack_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
         "TMPDIR": str(folder("tmp", str(ports.offset))),
         "JAVA_HOME": str(JAVA_HOME),
         "PATH": os.pathsep.join([str(JAVA_HOME / "bin"), os.environ.get("PATH", os.defpath)]),
-        "JAVA_TOOL_OPTIONS": f"{BRIEF_JAVA} -XX:-UsePerfData -Xmx{os.environ.get(HEAP) or '2g'}",
+        "JAVA_TOOL_OPTIONS": f"-XX:-UsePerfData -Xmx{os.environ.get(HEAP) or '2g'}",
         "FIREBASE_EMULATORS_PATH": str(JARS),
         "FUNCTIONS_DISCOVERY_TIMEOUT": "120",
         "METADATA_SERVER_DETECTION": "none",
