@@ -41,6 +41,10 @@ class BankContact(StateGroup):
             return self._with(bank_source=source) if confirms else self
         return self._with(bank_at=at, bank_failed=failed, bank_source=source)
 
+    def failed_since(self, before: Self) -> bool:
+        """Whether the bank has failed since an earlier state."""
+        return self.bank_failed and self.bank_at != before.bank_at
+
     def item_read(self, *, worked_at: datetime | None, failed_at: datetime | None) -> Self:
         """Records what Plaid reports about its own updates of the item.
 

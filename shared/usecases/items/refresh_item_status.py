@@ -182,7 +182,7 @@ class ItemStatusRefresh:
         if state.status is SyncStatus.PENDING and state.requested > before.requested:
             name = f"{connection.connection_id}-q{state.requested}"
             enqueue(self.queue, connection.connection_id, name=name, welcome=not state.is_set_up)
-        if state.bank_failed and state.bank_at != before.bank_at and state.source is not None:
+        if state.failed_since(before) and state.source is not None:
             enqueue_judgement(self.tasks, state.source, at=self.status_events.clock.now())
 
     def _read_item(self, connection: BankConnection) -> ItemFacts | None:

@@ -96,7 +96,7 @@ class RunSync:
                     enqueue_history_move(self.tasks, connection_id)
             if state.status is SyncStatus.COMPLETED and state.wanted:
                 self._claims.requeue(connection_id)
-            if state.bank_failed and state.bank_at != claimed.state.bank_at and state.source is not None:
+            if state.failed_since(claimed.state) and state.source is not None:
                 enqueue_judgement(self.tasks, state.source, at=self.clock.now())
             self.plan_products(state)
             return outcome
