@@ -185,9 +185,9 @@ def _storms(tally: Tally, world: BankWorld) -> None:
         if is_login_storm([one for one, _, _ in lost[: index + 1]], world.bank.size, when(at))
     ]
     for one, at, heals in lost:
-        usual = prompt_due_at(one.at, storm=False, connections=world.bank.size)
+        usual = prompt_due_at(one.at, connections=world.bank.size)
         recognized = any(when(storm) <= usual and abs(storm - at) <= 60 for storm in storms)
-        due = prompt_due_at(one.at, storm=recognized, connections=world.bank.size)
+        due = one.at + STORM_WAIT if recognized else usual
         healed_in_time = when(heals) <= one.at + STORM_WAIT
         tally.false_prompts += int(healed_in_time and when(heals) > due)
 

@@ -18,6 +18,7 @@ _WAIT_OF_ONE = timedelta(hours=40)
 thousand to one. At small banks that takes up to the whole hour."""
 
 STORM_WAIT = timedelta(hours=2)
+MOST_LOGINS = 50  # lost logins of a bank to look at: more would change no decision
 _USUALLY_LOST_PER_HOUR = 0.01 / 24  # a connection loses its login about once in three months
 _USERS = 3
 _UNUSUAL = 1e-4
@@ -32,18 +33,16 @@ def is_login_storm(lost: Sequence[LoginLost], connections: int, now: datetime) -
     return _poisson_tail(len(recent), expected) < _UNUSUAL
 
 
-def prompt_due_at(lost_at: datetime, *, storm: bool, connections: int) -> datetime:
-    """When the user may be asked to log in again, if the login still does not work then.
+def prompt_due_at(lost_at: datetime, *, connections: int) -> datetime:
+    """When the user may be asked to log in again, if the login still does not work then and no storm is recognized.
 
     Args:
         lost_at: When the connection lost its login.
-        storm: Whether a storm has been recognized at the bank since then.
         connections: All connections to the bank. With fewer than a storm needs, the user is asked at once.
     """
     if connections < _USERS:
         return lost_at
-    usual = min(max(_WAIT_OF_ONE / connections, SHORTEST_WAIT), LONGEST_WAIT)
-    return lost_at + (STORM_WAIT if storm else usual)
+    return lost_at + min(max(_WAIT_OF_ONE / connections, SHORTEST_WAIT), LONGEST_WAIT)
 
 
 def _poisson_tail(count: int, mean: float) -> float:

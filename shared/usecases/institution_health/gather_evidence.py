@@ -15,14 +15,13 @@ from shared.domain.institution_health.evidence import (
     Outcome,
     PlaidStatus,
 )
-from shared.domain.institution_health.login_storm import STORM_WINDOW
+from shared.domain.institution_health.login_storm import MOST_LOGINS, STORM_WINDOW
 from shared.domain.institution_health.record import HealthRecord
 from shared.log import log
 from shared.ports import BankContacts, Contact
 
 STATUS_KEPT = timedelta(minutes=4)  # less than the time between two judgements
 STATUS_KEPT_IN_OUTAGE = timedelta(minutes=14)  # probes say more then, and each call counts
-MOST_LOGINS = 50  # more would change no verdict
 _OF_PLAID = (ContactSource.ITEM, ContactSource.CHECK)
 
 

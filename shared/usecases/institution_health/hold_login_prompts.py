@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from shared.domain.connection import BankConnection, ItemStatus
 from shared.domain.errors import Unavailable
 from shared.domain.institution_health.login_storm import (
+    MOST_LOGINS,
     STORM_WAIT,
     STORM_WINDOW,
     is_login_storm,
@@ -24,7 +25,6 @@ from shared.usecases.enqueue import task_name
 
 AGAIN_AFTER = timedelta(minutes=20)
 LONGEST_WAIT = timedelta(days=1)  # between two checks whether a long outage is over
-MOST_LOGINS = 50  # more would not change the decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class LoginPrompts:
         connection = self._broken(message)
         if connection is not None and connection.institution_id is not None:
             now, bank, lost_at = self.clock.now(), connection.institution_id, connection.updated_at
-            due = prompt_due_at(lost_at, storm=False, connections=self.contacts.count_at(bank))
+            due = prompt_due_at(lost_at, connections=self.contacts.count_at(bank))
             until = max(due, self._outage_until(bank, lost_at, now=now) or due)
             if until > now and self._defer(message, app_user_id, lost_at=lost_at, until=until):
                 return

@@ -21,7 +21,7 @@ from shared.domain.institution_health.evidence import (
     RefreshInterval,
     Verdict,
 )
-from shared.domain.institution_health.login_storm import STORM_WAIT, is_login_storm, prompt_due_at
+from shared.domain.institution_health.login_storm import is_login_storm, prompt_due_at
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 KNOWN = Baseline(failed=5, seen=450)
@@ -219,17 +219,11 @@ def test_login_storm_needs_three_users_and_an_unusual_number() -> None:
     assert not is_login_storm([LoginLost(f"c{n}", f"u{n}", NOW - timedelta(hours=2)) for n in range(9)], 100, NOW)
 
 
-def test_login_prompts_wait_longer_in_a_storm_but_at_most_two_hours() -> None:
-    usual = prompt_due_at(NOW, storm=False, connections=50)
-    assert NOW < usual < prompt_due_at(NOW, storm=True, connections=50) == NOW + STORM_WAIT
-    assert timedelta(hours=2) == STORM_WAIT
-
-
 @pytest.mark.parametrize(
     ("connections", "minutes"), [(1, 0), (2, 0), (3, 60), (40, 60), (100, 24), (480, 5), (5000, 5)]
 )
 def test_a_single_login_prompt_waits_until_a_storm_would_be_recognized(connections: int, minutes: int) -> None:
-    assert prompt_due_at(NOW, storm=False, connections=connections) == NOW + timedelta(minutes=minutes)
+    assert prompt_due_at(NOW, connections=connections) == NOW + timedelta(minutes=minutes)
 
 
 @given(st.integers(1, 60), st.integers(0, 4), st.integers(100, 5000))
