@@ -5,21 +5,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from emulators.terminal import printable
+from operations.status import WORST_FIRST
 from operations.who import operator, write_down
 from shared.domain.errors import NotFound
 from shared.domain.institution_health.evidence import HealthState, Verdict
 from shared.domain.institution_health.record import HealthRecord
 from shared.ports.explainer import Facts
 from shared.serving import container, health_container
+from shared.usecases.institution_health.override_health import LONGEST
 
-WORST_FIRST = (
-    HealthState.DOWN,
-    HealthState.RECOVERING,
-    HealthState.DEGRADED,
-    HealthState.SUSPECTED,
-    HealthState.HEALTHY,
-)
-LONGEST_HOURS = 24
+LONGEST_HOURS = LONGEST // timedelta(hours=1)
 
 
 def health(given: argparse.Namespace) -> str:

@@ -11,7 +11,13 @@ from shared.domain.institution_health.evidence import HealthState, Verdict
 
 WIDTH = 40
 BANKS_SHOWN = 3
-WORST_FIRST = (HealthState.DOWN, HealthState.RECOVERING, HealthState.DEGRADED, HealthState.SUSPECTED)
+WORST_FIRST = (
+    HealthState.DOWN,
+    HealthState.RECOVERING,
+    HealthState.DEGRADED,
+    HealthState.SUSPECTED,
+    HealthState.HEALTHY,
+)
 SHOWN = 15  # unhealthy connections that fit on a screen
 WORDS = {
     ItemStatus.GOOD: "good",
@@ -81,7 +87,7 @@ def _row(one: UnhealthyConnection, now: datetime) -> str:
 
 def _banks(banks: Mapping[str, Verdict], now: datetime) -> list[str]:
     """The banks with a problem, the worst first; none while all are healthy."""
-    found = [(name, one) for name, one in banks.items() if one.state in WORST_FIRST]
+    found = [(name, one) for name, one in banks.items() if one.state is not HealthState.HEALTHY]
     if not found:
         return []
     found.sort(key=lambda each: (WORST_FIRST.index(each[1].state), each[1].since))
