@@ -7,6 +7,7 @@ from shared.serving import container, sync_container, tokens_container
 if TYPE_CHECKING:
     from shared.ports.explainer import Explainer
     from shared.usecases.institution_health.ask_plaid_status import AskPlaidStatus
+    from shared.usecases.institution_health.current_outages import PausedOutages
     from shared.usecases.institution_health.hold_login_prompts import LoginPrompts
     from shared.usecases.institution_health.judge_institution import JudgeInstitution
     from shared.usecases.institution_health.notify_outage import NotifyOutage
@@ -31,12 +32,11 @@ def watch_institutions() -> "WatchInstitutions":
 
 def notify_outage() -> "NotifyOutage":
     """Notifies users of outages."""
-    from shared.usecases.institution_health.current_outages import PausedOutages
     from shared.usecases.institution_health.notify_outage import NotifyOutage
 
     return NotifyOutage(
         connections=container.connections(),
-        outages=PausedOutages(paused=container.recently_paused(), clock=container.clock()),
+        outages=_outages(),
         notices=container.outage_notices(),
         institutions=container.institutions(),
         profiles=container.profiles(),
@@ -80,14 +80,13 @@ def judge_institution() -> "JudgeInstitution":
 
 def login_prompts() -> "LoginPrompts":
     """Sends pushes, and defers those that ask users to log in again."""
-    from shared.usecases.institution_health.current_outages import PausedOutages
     from shared.usecases.institution_health.hold_login_prompts import LoginPrompts
 
     push = container.send_push()
     return LoginPrompts(
         connections=container.connections(),
         contacts=container.bank_contacts(),
-        outages=PausedOutages(paused=container.recently_paused(), clock=container.clock()),
+        outages=_outages(),
         tasks=container.tasks(),
         send=lambda message, uid: push(message, app_user_id=uid),
         clock=container.clock(),
@@ -110,6 +109,12 @@ def explainer() -> "Explainer":
     from shared.adapters.template_explainer import TemplateExplainer
 
     return TemplateExplainer()
+
+
+def _outages() -> "PausedOutages":
+    from shared.usecases.institution_health.current_outages import PausedOutages
+
+    return PausedOutages(paused=container.recently_paused(), clock=container.clock())
 
 
 def _ask_plaid_status() -> "AskPlaidStatus":
