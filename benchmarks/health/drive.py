@@ -28,6 +28,7 @@ from shared.domain.institution_health.recovery import AGAIN, Plan, Probes, Recov
 from shared.domain.institution_health.scope import CONTROLS, OWN, Control, Scope, attributed, may_pause, scope
 
 BUCKET, TICK = 5.0, 15.0
+UNDECLARED = frozenset({HealthState.SUSPECTED, HealthState.DEGRADED})
 KEPT = 360.0
 MOST_KEPT = 160
 NEVER = math.inf
@@ -262,7 +263,8 @@ class Backend:
         if planned.release:
             institution.release(planned.release, at)
             self._released[at // BUCKET] += planned.release
-        if planned.ask_plaid and at % TICK:  # at the scheduler's runs, every bank's status is asked for anyway
+        # At the scheduler's runs, every bank's status is asked for anyway.
+        if planned.probe and planned.recovery.state in UNDECLARED and at % TICK:
             institution.log.calls.append((at, 1))
         again = planned.check_again_at
         institution.check_at = NEVER if again is None else (again - START) / timedelta(minutes=1)

@@ -96,7 +96,6 @@ class Plan:
 
     Attributes:
         recovery: The progress to store.
-        ask_plaid: Ask for Plaid's status of the institution, besides the scheduler's runs.
         probe: How many connections to check with /item/get: while the bank is down or recovering, those that failed
             last; otherwise those without a recent reading. The results may allow or require the next plan at once:
             make it (`plan_again`).
@@ -107,7 +106,6 @@ class Plan:
     """
 
     recovery: Recovery
-    ask_plaid: bool = False
     probe: int = 0
     release: int = 0
     retry_spacing: int = 1
@@ -182,7 +180,6 @@ def _followed(was: Recovery, situation: Situation) -> Plan:
     wait = min(max((now - recovery.since) / _PATIENCE_UNDECLARED, CHECK_AGAIN), LONGEST_WAIT)
     return Plan(
         Recovery(state, recovery.since, next_probe_at=now + wait),
-        ask_plaid=True,
         probe=min(PROBES_DOWN if degraded else PROBES_SUSPECTED, situation.connections),
         retry_spacing=spacing,
         check_again_at=now + wait,

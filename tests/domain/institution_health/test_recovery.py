@@ -47,7 +47,7 @@ def run(
 
 def test_suspicion_probes_and_pauses_nothing() -> None:
     planned = run(None, HealthState.SUSPECTED, START)
-    assert (planned.probe, planned.ask_plaid) == (5, True)
+    assert planned.probe == 5
     assert planned.recovery.paused_until is None
     assert planned.check_again_at == START + CHECK_AGAIN
 
