@@ -81,10 +81,11 @@ class Institution:
         self._days: Iterator[list[Event]] = self.world.events()
         self._coming: deque[Event] = deque()
         self._failures: deque[float] = deque()
-        self._seen: deque[tuple[float, Event]] = deque(maxlen=MOST_KEPT)
+        self._seen: deque[Event] = deque(maxlen=MOST_KEPT)
         self._failing: set[int] = set()
         self._counted_at = 0.0
         self._judged_at = -1.0
+        self._trouble = deque(self.world.status_changes)
 
     @property
     def state(self) -> HealthState:
@@ -114,11 +115,12 @@ class Institution:
         return math.floor(at / BUCKET) * BUCKET + BUCKET
 
     def _next_tick_of_trouble(self) -> float:
-        after = self._judged_at
-        for start, end in self.world.status_changes:
-            tick = math.ceil(max(start, after + 1e-6) / TICK) * TICK
+        while self._trouble:
+            start, end = self._trouble[0]
+            tick = math.ceil(max(start, self._judged_at + 1e-6) / TICK) * TICK
             if tick < end:
                 return tick
+            self._trouble.popleft()
         return NEVER
 
     def advance(self, to: float) -> None:
@@ -126,11 +128,11 @@ class Institution:
         while not self._coming or self._coming[-1].at <= to:
             if not self._generate():
                 break
+        pauses = self.recovery is not None and self.recovery.paused_until is not None
         while self._coming and self._coming[0].at <= to:
             event = self._coming.popleft()
-            if self._paused(event.at):
-                if event.connection not in self.waiting:
-                    self.waiting[event.connection] = event.at
+            if pauses and self._paused(event.at):
+                self.waiting.setdefault(event.connection, event.at)
             else:
                 self._see(event)
         while self._failures and self._failures[0] <= to:
@@ -143,28 +145,36 @@ class Institution:
                 return
             event.sampled = False
         (self._failing.add if event.failed else self._failing.discard)(event.connection)
-        self._seen.append((event.at, event))
+        self._seen.append(event)
 
     def evidence(self, at: float, shared_at: datetime | None) -> Evidence:
         """The evidence at that time."""
-        while self._seen and self._seen[0][0] < at - KEPT:
-            self._seen.popleft()
+        seen = self._seen
+        while seen and seen[0].at < at - KEPT:
+            seen.popleft()
         if at - self._counted_at >= DAY and self.state is HealthState.HEALTHY:
-            sampled = {event.connection: event.failed for _, event in self._seen if event.sampled}
+            sampled = {event.connection: event.failed for event in seen if event.sampled}
             elapsed = timedelta(minutes=at - self._counted_at)
             self.baseline = self.baseline.after(elapsed, failed=sum(sampled.values()), seen=len(sampled))
             self._counted_at = at
-        known = [self.world.evidence_of(event) for _, event in self._seen]
         return Evidence(
             self.world.bank.institution_id,
             when(at),
             self.world.bank.size,
-            tuple(one for one in known if isinstance(one, Outcome)),
-            tuple(one for one in known if isinstance(one, ItemUpdate)),
+            tuple([event.outcome or self._outcome(event) for event in seen if event.live]),
+            tuple([event.update or self._update(event) for event in seen if not event.live]),
             self.world.status(at),
             self.baseline,
             shared_at=shared_at,
         )
+
+    def _outcome(self, event: Event) -> Outcome:
+        event.outcome = self.world.outcome(event)
+        return event.outcome
+
+    def _update(self, event: Event) -> ItemUpdate:
+        event.update = self.world.update(event)
+        return event.update
 
     def judge(self, at: float, shared_at: datetime | None) -> tuple[Evidence, Verdict]:
         """The detector's verdict, which is not stored yet."""
@@ -193,14 +203,14 @@ class Institution:
 
     def _failed_last(self, count: int) -> list[int]:
         """Connections whose newest reading failed, in random order."""
-        newest = {event.connection: event.failed for _, event in self._seen}
+        newest = {event.connection: event.failed for event in self._seen}
         failed = [connection for connection, failed in newest.items() if failed]
         return self.world.probes.sample(failed, min(count, len(failed)))
 
     def _unread(self, count: int) -> list[int]:
         """Connections without a recent reading, in random order; others only if there are too few."""
         size = self.world.bank.size
-        recent = {event.connection for _, event in self._seen}
+        recent = {event.connection for event in self._seen}
         drawn = self.world.probes.sample(range(size), min(size, count + len(recent)))
         return sorted(drawn, key=recent.__contains__)[:count]
 
@@ -209,7 +219,7 @@ class Institution:
         for connection in chosen:
             event = self.world.probe(connection, at)
             failed += event.failed
-            self._seen.append((at, event))
+            self._seen.append(event)
         if not as_control:
             self.results[0] += len(chosen) - failed
             self.results[1] += failed

@@ -32,7 +32,8 @@ class Event:
     live: bool
     failed: bool
     sampled: bool = True
-    known: Outcome | ItemUpdate | None = None
+    outcome: Outcome | None = None
+    update: ItemUpdate | None = None
 
 
 def when(minutes: float) -> datetime:
@@ -52,6 +53,7 @@ class BankWorld:
         self.probes = random.Random(f"{self.name}:probes")  # apart, so that probes do not change the world
         self.outages = tuple(sorted((*bank.outages, *replay.shared), key=lambda one: one.start))
         self._affected: dict[int, frozenset[int]] = {}
+        self._names: dict[int, tuple[str, str]] = {}
         reports = self.random.random() >= self.exposure.without_status
         self.reports_status = bank.reports_status if bank.reports_status is not None else reports
         low, high = self.exposure.status_lag_minutes
@@ -60,27 +62,33 @@ class BankWorld:
 
     def events(self) -> Iterator[list[Event]]:
         """The calls that users and the daily check would make, day by day, in order of time."""
-        size, exposure = self.bank.size, self.exposure
+        size, exposure, chance = self.bank.size, self.exposure, self.random.random
         day = 0
         while day < self.days:
             first, last = day * DAY, min((day + 1), self.days) * DAY
             length = (last - first) / DAY
             calls = [
-                (self.random.uniform(first, last), live)
+                (first + (last - first) * chance(), live)
                 for live, rate in ((True, exposure.live), (False, exposure.checks))
                 for _ in range(self._poisson(size * rate * length))
             ]
             calls.sort()
-            disturbed = any(outage.start < last and outage.end > first - DAY for outage in self.outages)
-            yield [self._call(at, live, disturbed) for at, live in calls]
+            events = self._calls(calls)
+            if any(outage.start < last and outage.end > first - DAY for outage in self.outages):
+                self._disturb(events)
+            yield events
             day += 1
 
-    def _call(self, at: float, live: bool, disturbed: bool) -> Event:
-        connection = int(self.random.random() * self.bank.size)
-        failed = self.random.random() < self.bank.base_error
-        if disturbed and not failed:
-            failed = self.feels(connection, self.attempt(connection, at) if not live else at, live)
-        return Event(at, connection, live, failed)
+    def _calls(self, calls: list[tuple[float, bool]]) -> list[Event]:
+        """The calls with the failures that are usual at the bank."""
+        chance, size, base_error = self.random.random, self.bank.size, self.bank.base_error
+        return [Event(at, int(chance() * size), live, chance() < base_error) for at, live in calls]
+
+    def _disturb(self, events: list[Event]) -> None:
+        for event in events:
+            if not event.failed:
+                at = event.at if event.live else self.attempt(event.connection, event.at)
+                event.failed = self.feels(event.connection, at, event.live)
 
     def attempt(self, connection: int, at: float) -> float:
         """When Plaid last tried to update the connection."""
@@ -116,20 +124,24 @@ class BankWorld:
         failed = self.probes.random() < self.bank.base_error
         return Event(at, connection, False, failed or self.feels(connection, self.attempt(connection, at), False))
 
-    def evidence_of(self, event: Event) -> Outcome | ItemUpdate:
-        """An event as the domain sees it."""
-        if event.known is None:
-            event.known = self._known(event)
-        return event.known
+    def outcome(self, event: Event) -> Outcome:
+        """A live call as the domain sees it."""
+        name, user = self._named(event.connection)
+        return Outcome(name, user, when(event.at), event.failed, live=True)
 
-    def _known(self, event: Event) -> Outcome | ItemUpdate:
-        name = f"{self.bank.institution_id}-{event.connection}"
-        if event.live:
-            return Outcome(name, f"user-{name}", when(event.at), event.failed, live=True)
-        at = when(event.at)
+    def update(self, event: Event) -> ItemUpdate:
+        """An answer of /item/get as the domain sees it."""
+        (name, user), at = self._named(event.connection), when(event.at)
         attempt = when(self.attempt(event.connection, event.at)) if self._phases else at
         worked, failed = (None, attempt) if event.failed else (attempt, None)
-        return ItemUpdate(name, f"user-{name}", worked, failed, at, event.sampled)
+        return ItemUpdate(name, user, worked, failed, at, event.sampled)
+
+    def _named(self, connection: int) -> tuple[str, str]:
+        """The ids of a connection and of its user."""
+        if (named := self._names.get(connection)) is None:
+            name = f"{self.bank.institution_id}-{connection}"
+            named = self._names[connection] = (name, f"user-{name}")
+        return named
 
     def status(self, at: float) -> PlaidStatus | None:
         """Plaid's status, which follows the truth late."""
@@ -160,9 +172,9 @@ class BankWorld:
             if outage.scope != "login":
                 continue
             for connection in self.affected(index):
-                name = f"{self.bank.institution_id}-{connection}"
+                name, user = self._named(connection)
                 at = outage.start + choice.random() * min(60.0, outage.end - outage.start)
-                lost.append((LoginLost(name, f"user-{name}", when(at)), at, outage.end))
+                lost.append((LoginLost(name, user, when(at)), at, outage.end))
         return sorted(lost, key=lambda one: one[1])
 
     def _poisson(self, mean: float) -> int:

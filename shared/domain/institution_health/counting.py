@@ -4,36 +4,24 @@ Everything here needs only `math`: importing a statistics library takes longer t
 """
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import islice
-from operator import attrgetter
+from operator import itemgetter
 from typing import NamedTuple
 
-from shared.domain.institution_health.evidence import LONGEST_WINDOW, WINDOW, Baseline, Evidence, Outcome
+from shared.domain.institution_health.evidence import LONGEST_WINDOW, WINDOW, Baseline, Evidence, Reading
 
 NEWEST = 150
 """The most readings that are counted; more of them would change no verdict."""
 
 _SURE_AFTER = 500  # the baseline is never trusted more than so many outcomes: the usual share drifts
 _NEGLIGIBLE = 1e-6
+_BY_TIME = itemgetter(*map(Reading._fields.index, ("at", "failed", "connection_id")))
 
 
-class Reading(NamedTuple):
-    """The newest result of one connection that reached the bank; `sampled` as in `ItemUpdate`."""
-
-    at: datetime
-    failed: bool
-    connection_id: str
-    app_user_id: str
-    live: bool = False
-    sampled: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(NamedTuple):
     """The newest readings of an institution, or a part of them.
 
     Attributes:
@@ -60,27 +48,16 @@ def readings(evidence: Evidence, since: datetime | None = None) -> list[Reading]
         evidence: The evidence. A sync that worked is left out, because it only read Plaid's cache.
         since: Earlier readings are left out: they belong to an outage that is over.
     """
-    oldest = evidence.now - LONGEST_WINDOW
+    now = evidence.now
+    oldest = now - LONGEST_WINDOW
     oldest = max(oldest, since or oldest, evidence.shared_at or oldest)
-    inside = [reading for reading in _felt(evidence) if oldest < reading.at <= evidence.now]
-    inside.sort(key=attrgetter("at", "failed", "connection_id"), reverse=True)
+    felt = [one.reading for one in evidence.outcomes] + [one.reading for one in evidence.updates]
+    inside = [reading for reading in felt if reading is not None and oldest < reading.at <= now]
+    inside.sort(key=_BY_TIME, reverse=True)
     newest: dict[str, Reading] = {}
     for reading in inside:
         newest.setdefault(reading.connection_id, reading)
     return list(islice(newest.values(), NEWEST))
-
-
-def _felt(evidence: Evidence) -> Iterator[Reading]:
-    for outcome in evidence.outcomes:
-        if outcome.live or outcome.failed:
-            yield _reading(outcome)
-    for update in evidence.updates:
-        if (at := update.at) is not None:
-            yield Reading(at, update.failed, update.connection_id, update.app_user_id, sampled=update.sampled)
-
-
-def _reading(outcome: Outcome) -> Reading:
-    return Reading(outcome.at, outcome.failed, outcome.connection_id, outcome.app_user_id, outcome.live)
 
 
 def sampled(newest_first: list[Reading]) -> list[Reading]:
@@ -101,12 +78,15 @@ def counts(evidence: Evidence, newest_first: list[Reading]) -> list[Count]:
         ]
     found: list[Count] = []
     users: set[str] = set()
+    share, sure = _usual(evidence.baseline)  # once: this loop is most of a judgement
     for seen, reading in enumerate(newest_first, start=1):
         if reading.failed:
             users.add(reading.app_user_id)
             failing = len(found) + 1
-            found.append(Count(seen, failing, len(users), tail(failing, seen, evidence.baseline)))
-    return [*found, total(evidence, newest_first)]
+            usual = failing <= share * seen
+            found.append(Count(seen, failing, len(users), 1.0 if usual else _unusual_tail(failing, seen, share, sure)))
+    seen, failing = len(newest_first), len(found)
+    return [*found, Count(seen, failing, len(users), _tail(failing, seen, share, sure))]
 
 
 def total(evidence: Evidence, newest_first: list[Reading]) -> Count:
@@ -129,14 +109,22 @@ def tail(failing: int, seen: int, baseline: Baseline) -> float:
     The beta-binomial distribution instead of the binomial: the usual share is itself uncertain, most of all at an
     institution that is new here. Source: https://en.wikipedia.org/wiki/Beta-binomial_distribution.
     """
-    share = baseline.share
+    return _tail(failing, seen, *_usual(baseline))
+
+
+def _usual(baseline: Baseline) -> tuple[float, float]:
+    """The usual share, and how many outcomes it is trusted as much as."""
+    return baseline.share, min(50 + baseline.seen, _SURE_AFTER)
+
+
+def _tail(failing: int, seen: int, share: float, sure: float) -> float:
     if failing <= share * seen:
         return 1.0  # not more than usual: the exact value matters to no rule
-    return _tail(failing, seen, share, min(50 + baseline.seen, _SURE_AFTER))
+    return _unusual_tail(failing, seen, share, sure)
 
 
 @lru_cache(maxsize=4096)
-def _tail(failing: int, seen: int, share: float, sure: float) -> float:
+def _unusual_tail(failing: int, seen: int, share: float, sure: float) -> float:
     alpha = share * sure
     beta = sure - alpha
     term = math.exp(

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.institution_health.counting import Count, Reading, counts, readings, sampled, total
+from shared.domain.institution_health.counting import Count, counts, readings, sampled, total
 from shared.domain.institution_health.evidence import (
     Evidence,
     HealthState,
     OutageKind,
     PlaidStatus,
+    Reading,
     RefreshInterval,
     Verdict,
 )
@@ -185,7 +186,12 @@ def kind_of(evidence: Evidence, found: Finding) -> OutageKind:
 
 
 def _strongest(counted: list[Count], test: Callable[[Count, int], bool], connections: int) -> Count | None:
-    return min((count for count in counted if test(count, connections)), key=lambda count: count.tail, default=None)
+    """The most unusual of the counts that pass a test."""
+    strongest: Count | None = None
+    for count in counted:
+        if (strongest is None or count.tail < strongest.tail) and test(count, connections):
+            strongest = count
+    return strongest
 
 
 def _limit(tail: float, connections: int) -> float:

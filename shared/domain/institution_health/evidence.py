@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 WINDOW = timedelta(minutes=60)
 LONGEST_WINDOW = timedelta(hours=6)
@@ -40,6 +41,17 @@ class RefreshInterval(StrEnum):
     STOPPED = "STOPPED"
 
 
+class Reading(NamedTuple):
+    """A result of one connection that reached the bank; `live` as in `Outcome`, `sampled` as in `ItemUpdate`."""
+
+    at: datetime
+    failed: bool
+    connection_id: str
+    app_user_id: str
+    live: bool = False
+    sampled: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The latest outcome of one connection.
@@ -50,6 +62,7 @@ class Outcome:
         failed: The institution failed. False means that the call worked.
         live: The call reached the bank: a refresh, a live balance, a first extraction. A sync reads Plaid's cache, so
             that a sync that worked says nothing about the bank and is ignored; a sync that failed counts.
+        reading: What it says about the bank; None if it says nothing.
     """
 
     connection_id: str
@@ -57,6 +70,13 @@ class Outcome:
     at: datetime
     failed: bool
     live: bool
+    reading: Reading | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Made once, because every judgement reads it."""
+        felt = self.live or self.failed
+        reading = Reading(self.at, self.failed, self.connection_id, self.app_user_id, self.live) if felt else None
+        object.__setattr__(self, "reading", reading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +92,7 @@ class ItemUpdate:
         checked_at: When Plaid was asked.
         sampled: Whether the answer is known whatever it was. Of a daily check only failures are known: they say that
             something fails, but not how large a share.
+        reading: The newest update as a reading; None if Plaid reports none.
     """
 
     connection_id: str
@@ -80,6 +101,13 @@ class ItemUpdate:
     last_failed_update: datetime | None
     checked_at: datetime
     sampled: bool = True
+    reading: Reading | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Made once, because every judgement reads it."""
+        at, failed = self.at, self.failed
+        reading = Reading(at, failed, self.connection_id, self.app_user_id, sampled=self.sampled) if at else None
+        object.__setattr__(self, "reading", reading)
 
     @property
     def failed(self) -> bool:

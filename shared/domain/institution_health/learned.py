@@ -14,9 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from shared.domain.institution_health.counting import Count, Reading, counts, readings, sampled
+from shared.domain.institution_health.counting import Count, counts, readings, sampled
 from shared.domain.institution_health.detector import UNHEALTHY, USERS, Finding, decide, find, plaid_says
-from shared.domain.institution_health.evidence import LONGEST_WINDOW, Evidence, HealthState, Verdict
+from shared.domain.institution_health.evidence import LONGEST_WINDOW, Evidence, HealthState, Reading, Verdict
 
 WEIGHTS = Path(__file__).with_name("weights.json")
 VERSION = 1
