@@ -19,7 +19,7 @@ from shared.domain.institution_health.detector import UNHEALTHY, USERS, Finding,
 from shared.domain.institution_health.evidence import LONGEST_WINDOW, Evidence, HealthState, Reading, Verdict
 
 WEIGHTS = Path(__file__).with_name("weights.json")
-VERSION = 1
+VERSION = 2
 FEATURES = (
     "share",  # of the failing connections, since the most unusual failure
     "surprise",  # how unusual they are: minus the logarithm of the tail
@@ -119,13 +119,14 @@ def most_unusual(counted: list[Count]) -> Count:
 
 def features(evidence: Evidence, newest: list[Reading]) -> tuple[float, ...]:
     """The values of FEATURES. They name neither connections nor users."""
-    counted = counts(evidence, sampled(newest))
+    known = sampled(newest)  # of the others mostly failures are known: they would look like an outage
+    counted = counts(evidence, known)
     strongest = most_unusual(counted)
-    live = most_unusual(counts(evidence, [reading for reading in sampled(newest) if reading.live]))
-    recent = [reading.failed for reading in newest[:_NEWEST]]
+    live = most_unusual(counts(evidence, [reading for reading in known if reading.live]))
+    recent = [reading.failed for reading in known[:_NEWEST]]
     failing_now = sum(recent) / len(recent) if recent else 0.0
     plaid = plaid_says(evidence)
-    worked = next((evidence.now - reading.at for reading in newest if not reading.failed), LONGEST_WINDOW)
+    worked = next((evidence.now - reading.at for reading in known if not reading.failed), LONGEST_WINDOW)
     return (
         strongest.share,
         _surprise(strongest),
