@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from benchmarks.health.replay import DAY, START, Bank, Replay
 from benchmarks.health.world import BankWorld, Event, when
+from shared.domain.institution_health.counting import Learnt, learn, readings
 from shared.domain.institution_health.detector import UNHEALTHY, Detector
 from shared.domain.institution_health.evidence import (
     Baseline,
@@ -71,7 +72,7 @@ class Institution:
         self.world = BankWorld(bank, replay, seed)
         self.log = Log(bank)
         self.detector = detector
-        self.baseline = Baseline()
+        self.learnt = Learnt(Baseline(), START - timedelta(minutes=KEPT))
         self.verdict: Verdict | None = None
         self.recovery: Recovery | None = None
         self.check_at = NEVER
@@ -83,8 +84,7 @@ class Institution:
         self._failures: deque[float] = deque()
         self._seen: deque[Event] = deque(maxlen=MOST_KEPT)
         self._failing: set[int] = set()
-        self._counted_at = 0.0
-        self._judged_at = -1.0
+        self.judged_at = -1.0
         self._trouble = deque(self.world.status_changes)
 
     @property
@@ -117,7 +117,7 @@ class Institution:
     def _next_tick_of_trouble(self) -> float:
         while self._trouble:
             start, end = self._trouble[0]
-            tick = math.ceil(max(start, self._judged_at + 1e-6) / TICK) * TICK
+            tick = math.ceil(max(start, self.judged_at + 1e-6) / TICK) * TICK
             if tick < end:
                 return tick
             self._trouble.popleft()
@@ -152,11 +152,6 @@ class Institution:
         seen = self._seen
         while seen and seen[0].at < at - KEPT:
             seen.popleft()
-        if at - self._counted_at >= DAY and self.state is HealthState.HEALTHY:
-            sampled = {event.connection: event.failed for event in seen if event.sampled}
-            elapsed = timedelta(minutes=at - self._counted_at)
-            self.baseline = self.baseline.after(elapsed, failed=sum(sampled.values()), seen=len(sampled))
-            self._counted_at = at
         return Evidence(
             self.world.bank.institution_id,
             when(at),
@@ -164,7 +159,7 @@ class Institution:
             tuple([event.outcome or self._outcome(event) for event in seen if event.live]),
             tuple([event.update or self._update(event) for event in seen if not event.live]),
             self.world.status(at),
-            self.baseline,
+            self.learnt.baseline,
             shared_at=shared_at,
         )
 
@@ -178,7 +173,7 @@ class Institution:
 
     def judge(self, at: float, shared_at: datetime | None) -> tuple[Evidence, Verdict]:
         """The detector's verdict, which is not stored yet."""
-        self._judged_at = at
+        self.judged_at = at
         known = self.evidence(at, shared_at)
         return known, self.detector(known, self.verdict)
 
@@ -190,6 +185,16 @@ class Institution:
             if verdict.state is not HealthState.HEALTHY:
                 self.log.declared.append(Declared(verdict.state, at))
         self.verdict = verdict
+
+    def learn(self, known: Evidence, judged_at: float, results: Probes) -> None:
+        """Learns how many connections usually fail."""
+        verdict, recovery, before = self.verdict, self.recovery, self.learnt
+        if verdict is None or recovery is None:
+            return
+        checked = before._replace(worked=before.worked + results.worked, failed=before.failed + results.failed)
+        state = recovery.state if verdict.is_usual else HealthState.DEGRADED
+        newest = readings(known, verdict.ignore_before)
+        self.learnt = learn(checked, newest, judged_at=when(judged_at), state=state, now=known.now)
 
     def check(self, at: float, count: int, *, as_control: bool = False) -> int:
         """Checks some connections with /item/get; the number of those whose bank failed."""
@@ -280,6 +285,7 @@ class Backend:
         institution.check_at = NEVER if again is None else (again - START) / timedelta(minutes=1)
 
     def _judge(self, institution: Institution, at: float) -> Plan:
+        judged_at = institution.judged_at
         known, verdict = institution.judge(at, self.shared_at)
         if verdict.state in UNHEALTHY and institution.state not in UNHEALTHY:
             institution.check(at, OWN)
@@ -301,6 +307,7 @@ class Backend:
         institution.results = [0, 0]
         planned = plan(institution.recovery, situation)
         institution.recovery = planned.recovery
+        institution.learn(known, judged_at, situation.probes)
         institution.log.refused_pauses += planned.call_operator
         return planned
 
@@ -312,7 +319,7 @@ class Backend:
         for other in chosen:
             other.advance(at)
             failed = bool(other.check(at, 1, as_control=True))
-            controls.append(Control(other.world.bank.institution_id, failed, other.baseline.share))
+            controls.append(Control(other.world.bank.institution_id, failed, other.learnt.baseline.share))
         whose = scope(known, controls, others=len(others), shared_at=self.shared_at)
         if whose is Scope.SHARED:
             self.shared_at = known.now

@@ -11,11 +11,12 @@ from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple
 
-from shared.domain.institution_health.evidence import LONGEST_WINDOW, WINDOW, Baseline, Evidence, Reading
+from shared.domain.institution_health.evidence import LONGEST_WINDOW, WINDOW, Baseline, Evidence, HealthState, Reading
 
 NEWEST = 150
 """The most readings that are counted; more of them would change no verdict."""
 
+SETTLED_AFTER = timedelta(hours=1)
 _SURE_AFTER = 500  # the baseline is never trusted more than so many outcomes: the usual share drifts
 _NEGLIGIBLE = 1e-6
 _BY_TIME = itemgetter(*map(Reading._fields.index, ("at", "failed", "connection_id")))
@@ -78,7 +79,7 @@ def counts(evidence: Evidence, newest_first: list[Reading]) -> list[Count]:
         ]
     found: list[Count] = []
     users: set[str] = set()
-    share, sure = _usual(evidence.baseline)  # once: this loop is most of a judgement
+    share, sure = _trusted(evidence.baseline)  # once: this loop is most of a judgement
     for seen, reading in enumerate(newest_first, start=1):
         if reading.failed:
             users.add(reading.app_user_id)
@@ -89,11 +90,49 @@ def counts(evidence: Evidence, newest_first: list[Reading]) -> list[Count]:
     return [*found, Count(seen, failing, len(users), _tail(failing, seen, share, sure))]
 
 
-def total(evidence: Evidence, newest_first: list[Reading]) -> Count:
-    """The count of all readings."""
-    failed = [reading.app_user_id for reading in newest_first if reading.failed]
-    seen = len(newest_first)
-    return Count(seen, len(failed), len(set(failed)), tail(len(failed), seen, evidence.baseline))
+class Learnt(NamedTuple):
+    """What is learnt about the usual share of failures.
+
+    Attributes:
+        baseline: The baseline.
+        until: Until when live calls are in it, or must not be.
+        worked, failed: Checks since the institution was last healthy, which are not in it yet.
+    """
+
+    baseline: Baseline
+    until: datetime
+    worked: int = 0
+    failed: int = 0
+
+
+def learn(
+    learnt: Learnt, newest_first: list[Reading], *, judged_at: datetime | None, state: HealthState, now: datetime
+) -> Learnt:
+    """Adds the live calls that are old enough, and the checks of a suspicion that is over.
+
+    Both wait, because an outage is often declared a while after it began. The failure that has an institution judged
+    after a longer time is left out: the calls before it are those of any moment, but moments with failures are judged
+    more often (https://en.wikipedia.org/wiki/Arrival_theorem). All results of checks count, not only the newest one of
+    each connection: failures have more connections checked, so that the newest results are often successes.
+
+    Args:
+        learnt: What was learnt before, and the results of all checks.
+        newest_first: The newest readings.
+        judged_at: When the institution was last judged.
+        state: `healthy`, or `suspected` because of single failures; nothing is learnt in other states.
+        now: The present.
+    """
+    if state not in (HealthState.HEALTHY, HealthState.SUSPECTED):
+        return Learnt(learnt.baseline, now)
+    old_enough = now - SETTLED_AFTER
+    calls = [one.failed for one in newest_first if one.live and learnt.until < one.at <= old_enough]
+    failed, seen = sum(calls), len(calls)
+    until = now if judged_at is None or judged_at < old_enough else max(old_enough, learnt.until)
+    elapsed = max(until - learnt.until, timedelta(0))
+    if state is HealthState.SUSPECTED:
+        return Learnt(learnt.baseline.after(elapsed, failed=failed, seen=seen), until, learnt.worked, learnt.failed)
+    checked = learnt.worked + learnt.failed
+    return Learnt(learnt.baseline.after(elapsed, failed=failed + learnt.failed, seen=seen + checked), until)
 
 
 def _count(evidence: Evidence, newest_first: Iterable[Reading], window: timedelta, unlisted: int) -> Count:
@@ -109,10 +148,10 @@ def tail(failing: int, seen: int, baseline: Baseline) -> float:
     The beta-binomial distribution instead of the binomial: the usual share is itself uncertain, most of all at an
     institution that is new here. Source: https://en.wikipedia.org/wiki/Beta-binomial_distribution.
     """
-    return _tail(failing, seen, *_usual(baseline))
+    return _tail(failing, seen, *_trusted(baseline))
 
 
-def _usual(baseline: Baseline) -> tuple[float, float]:
+def _trusted(baseline: Baseline) -> tuple[float, float]:
     """The usual share, and how many outcomes it is trusted as much as."""
     return baseline.share, min(50 + baseline.seen, _SURE_AFTER)
 

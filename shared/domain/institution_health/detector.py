@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.institution_health.counting import Count, counts, readings, sampled, total
+from shared.domain.institution_health.counting import Count, counts, readings, sampled
 from shared.domain.institution_health.evidence import (
     Evidence,
     HealthState,
@@ -28,7 +28,6 @@ UNHEALTHY = frozenset({HealthState.DOWN, HealthState.DEGRADED})
 PLAID_KNOWN_FOR = timedelta(minutes=30)
 LIVE_KNOWN_FOR = timedelta(minutes=30)
 USERS = 3
-ENOUGH_SAMPLED = 5  # with fewer readings, any failure of a daily check has more connections checked
 
 UNUSUAL, UNUSUAL_SMALL = 0.05, 0.2
 SMALL = 250  # a failure at a bank with fewer connections is checked at once: the next one may be hours away
@@ -60,11 +59,11 @@ def judge(evidence: Evidence, previous: Verdict | None) -> Verdict:
         previous: The latest verdict, if any. An unhealthy institution must look healthy for a while to be so again.
     """
     newest = readings(evidence, previous.ignore_before if previous else None)
-    return decide(evidence, newest, find(evidence, newest), previous)
+    return decide(evidence, newest, find(evidence, newest, previous), previous)
 
 
-def find(evidence: Evidence, newest: list[Reading]) -> Finding:
-    """The state that the evidence alone supports."""
+def find(evidence: Evidence, newest: list[Reading], previous: Verdict | None) -> Finding:
+    """The state that the newest evidence supports."""
     known = sampled(newest)
     counted = counts(evidence, known)
     judged_as = evidence.connections * (1 if evidence.baseline.share <= UNRELIABLE else _STRICTER)
@@ -78,9 +77,9 @@ def find(evidence: Evidence, newest: list[Reading]) -> Finding:
         return Finding(HealthState.DOWN, "failures_and_plaid", counted[0])
     if degraded := _strongest(counted, _is_degraded, judged_as):
         return Finding(HealthState.DEGRADED, "some_failures", degraded)
-    unusual = _strongest(counted, _is_unusual, evidence.connections)
-    if len(known) < ENOUGH_SAMPLED and any(reading.failed for reading in newest):
-        unusual = unusual or total(evidence, newest)
+    # A failure of a daily check has more connections checked once, and these decide.
+    new = [one for one in newest if one.sampled or previous is None or one.at > previous.since]
+    unusual = _strongest(counts(evidence, new), _is_unusual, evidence.connections)
     if unusual and plaid is not HealthState.HEALTHY:
         return Finding(HealthState.DEGRADED, "failures_and_plaid", unusual)
     if plaid is not HealthState.HEALTHY:

@@ -245,3 +245,8 @@ class Verdict:
     calm_since: datetime | None = None
     evident_at: datetime | None = None
     ignore_before: datetime | None = None
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether nothing indicates an outage: single failures occur at every bank."""
+        return self.reason in ("healthy", "first_failures")

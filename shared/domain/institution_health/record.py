@@ -1,22 +1,23 @@
 """What the backend stores about the health of institutions: private, and without a connection or a user in it."""
 
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, field_serializer
 
+from shared.domain.institution_health.counting import Learnt, learn
 from shared.domain.institution_health.evidence import (
+    LONGEST_WINDOW,
     Baseline,
     HealthState,
     OutageKind,
     PlaidStatus,
+    Reading,
     Verdict,
 )
 from shared.domain.institution_health.outage import Outage
 from shared.domain.institution_health.recovery import CHECK_AGAIN, OVERRIDE, Probes, Recovery
-
-BASELINE_EVERY = timedelta(days=1)
 
 
 class Override(BaseModel):
@@ -49,7 +50,8 @@ class HealthRecord(BaseModel):
         planned_at: When the latest plan was made.
         plaid: Plaid's own status.
         baseline: The usual share of failing connections.
-        baseline_at: When the baseline was last updated.
+        baseline_at: Until when live calls are in the baseline, or must not be.
+        checked: The results of checks that are not in the baseline yet.
         override: The operator's override, which may have expired.
         announce_at: When users may have to be notified of the outage.
         ended: The beginning of an outage whose end users must still be notified of.
@@ -67,6 +69,7 @@ class HealthRecord(BaseModel):
     plaid: PlaidStatus | None = None
     baseline: Baseline = Baseline()
     baseline_at: datetime | None = None
+    checked: Probes = Probes()
     override: Override | None = None
     announce_at: datetime | None = None
     ended: datetime | None = None
@@ -133,15 +136,22 @@ class HealthRecord(BaseModel):
         kind = OutageKind.BOTH if override.state is HealthState.DOWN else None
         return Verdict(override.state, kind, override.since, reason=OVERRIDE, evident_at=now)
 
-    def counted(self, *, failed: int, seen: int, now: datetime) -> Self:
-        """Updates the baseline once a day while the institution is healthy; it is frozen otherwise."""
-        if self.state is not HealthState.HEALTHY:
-            return self
-        if self.baseline_at is not None and now - self.baseline_at < BASELINE_EVERY:
-            return self
-        elapsed = now - self.baseline_at if self.baseline_at is not None else timedelta(0)
-        baseline = self.baseline.after(elapsed, failed=failed, seen=seen)
-        return self.model_copy(update={"baseline": baseline, "baseline_at": now})
+    def learning(self, before: "HealthRecord", newest: list[Reading], *, now: datetime) -> Self:
+        """Learns the usual share of failures; it is frozen during an outage of the bank, of Plaid, or of ours.
+
+        Single failures suspend nothing: without the times that have some, an unreliable bank would look reliable.
+
+        Args:
+            before: The record before this judgement, with the results of the latest checks.
+            newest: The newest readings of this judgement.
+            now: The present.
+        """
+        state = self.state if self.verdict is not None and self.verdict.is_usual else HealthState.DEGRADED
+        checked = Probes(self.checked.worked + before.probes.worked, self.checked.failed + before.probes.failed)
+        known = Learnt(self.baseline, self.baseline_at or now - LONGEST_WINDOW, checked.worked, checked.failed)
+        learnt = learn(known, newest, judged_at=before.planned_at, state=state, now=now)
+        checked = Probes(learnt.worked, learnt.failed)
+        return self.model_copy(update={"baseline": learnt.baseline, "baseline_at": learnt.until, "checked": checked})
 
 
 class Watchlist(BaseModel):

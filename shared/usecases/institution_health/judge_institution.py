@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.domain.errors import Conflict
+from shared.domain.institution_health.counting import readings
 from shared.domain.institution_health.detector import UNHEALTHY, Detector
-from shared.domain.institution_health.evidence import Evidence, HealthState, ItemUpdate, Outcome, Verdict
+from shared.domain.institution_health.evidence import Evidence, HealthState, Verdict
 from shared.domain.institution_health.record import HealthRecord, Watchlist
 from shared.domain.institution_health.recovery import (
     AGAIN,
@@ -143,9 +144,8 @@ class JudgeInstitution:
             most=self._most_released(known, watchlist),
         )
         planned = _planned(known, situation)
-        sampled: list[Outcome | ItemUpdate] = [*evidence.outcomes, *(one for one in evidence.updates if one.sampled)]
-        failed, seen = sum(one.failed for one in sampled), len(sampled)
-        record = _after(known, verdict, planned, now=now).counted(failed=failed, seen=seen, now=now)
+        newest = readings(evidence, verdict.ignore_before)
+        record = _after(known, verdict, planned, now=now).learning(known, newest, now=now)
         return _Judgement(record, planned, attributed_at)
 
     def _verdict(

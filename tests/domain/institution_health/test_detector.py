@@ -1,6 +1,7 @@
 """The verdict on an institution, from the newest readings of its connections."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -107,6 +108,27 @@ def test_failed_updates_of_items_are_an_outage() -> None:
         ItemUpdate(f"c{n}", f"u{n}", NOW - timedelta(hours=9), NOW - timedelta(minutes=n), NOW) for n in range(6)
     )
     assert judge(Evidence("ins_1", NOW, 100, updates=updates, baseline=KNOWN), None).state is HealthState.DOWN
+
+
+def daily_check(minutes: float) -> ItemUpdate:
+    at = NOW - timedelta(minutes=minutes)
+    return ItemUpdate("c900", "u900", None, at, NOW, sampled=False)
+
+
+def test_failure_of_a_daily_check_is_looked_into_also_while_live_calls_work() -> None:
+    live = tuple(working(20, minutes=2))
+    verdict = judge(Evidence("ins_1", NOW, 100, live, (daily_check(1),), baseline=KNOWN), None)
+    assert (verdict.state, verdict.reason) == (HealthState.SUSPECTED, "first_failures")
+
+
+def test_failure_of_a_daily_check_is_looked_into_once() -> None:
+    suspected = Verdict(HealthState.SUSPECTED, None, NOW - timedelta(minutes=5))
+    known = Evidence("ins_1", NOW, 100, tuple(working(5, minutes=2)), (daily_check(6),), baseline=KNOWN)
+    verdict = judge(known, suspected)
+    assert verdict.state is HealthState.HEALTHY
+    assert judge(known, verdict).state is HealthState.HEALTHY
+    newer = Evidence("ins_1", NOW, 100, (), (daily_check(-5),), baseline=KNOWN)
+    assert judge(replace(newer, now=NOW + timedelta(minutes=5)), verdict).state is HealthState.SUSPECTED
 
 
 def test_live_calls_fail_while_updates_work() -> None:

@@ -39,6 +39,7 @@ def test_usual_failures_of_a_large_bank_take_it_down_in_no_night(engine: Engine)
     assert engine.state() in (HealthState.HEALTHY, HealthState.SUSPECTED)
     engine.live(HOUR)
     assert engine.state() is HealthState.HEALTHY
+    assert engine.record().baseline.seen > 0, "the checks show how many connections usually fail"
 
 
 def test_a_silent_outage_that_the_daily_checks_find_is_declared_at_once(engine: Engine) -> None:
