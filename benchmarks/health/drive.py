@@ -188,13 +188,18 @@ class Institution:
 
     def learn(self, known: Evidence, judged_at: float, results: Probes) -> None:
         """Learns how many connections usually fail."""
-        verdict, recovery, before = self.verdict, self.recovery, self.learnt
+        verdict, recovery = self.verdict, self.recovery
         if verdict is None or recovery is None:
             return
-        checked = before._replace(worked=before.worked + results.worked, failed=before.failed + results.failed)
-        state = recovery.state if verdict.is_usual else HealthState.DEGRADED
-        newest = readings(known, verdict.ignore_before)
-        self.learnt = learn(checked, newest, judged_at=when(judged_at), state=state, now=known.now)
+        self.learnt = learn(
+            self.learnt,
+            readings(known, verdict.ignore_before),
+            worked=results.worked,
+            failed=results.failed,
+            judged_at=when(judged_at),
+            state=recovery.state if verdict.is_usual else HealthState.DEGRADED,
+            now=known.now,
+        )
 
     def check(self, at: float, count: int, *, as_control: bool = False) -> int:
         """Checks some connections with /item/get; the number of those whose bank failed."""

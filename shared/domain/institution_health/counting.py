@@ -91,33 +91,34 @@ def counts(evidence: Evidence, newest_first: list[Reading]) -> list[Count]:
 
 
 class Learnt(NamedTuple):
-    """What is learnt about the usual share of failures.
-
-    Attributes:
-        baseline: The baseline.
-        until: Until when live calls are in it, or must not be.
-        worked, failed: Checks since the institution was last healthy, which are not in it yet.
-    """
+    """The usual share of failures, and until when live calls are in it or must not be."""
 
     baseline: Baseline
     until: datetime
-    worked: int = 0
-    failed: int = 0
 
 
 def learn(
-    learnt: Learnt, newest_first: list[Reading], *, judged_at: datetime | None, state: HealthState, now: datetime
+    learnt: Learnt,
+    newest_first: list[Reading],
+    *,
+    worked: int,
+    failed: int,
+    judged_at: datetime | None,
+    state: HealthState,
+    now: datetime,
 ) -> Learnt:
-    """Adds the live calls that are old enough, and the checks of a suspicion that is over.
+    """Adds live calls and checks to the baseline, while there is no sign of an outage.
 
-    Both wait, because an outage is often declared a while after it began. The failure that has an institution judged
-    after a longer time is left out: the calls before it are those of any moment, but moments with failures are judged
-    more often (https://en.wikipedia.org/wiki/Arrival_theorem). All results of checks count, not only the newest one of
-    each connection: failures have more connections checked, so that the newest results are often successes.
+    Live calls wait until an outage would have been declared. The failure that has an institution judged after a longer
+    time is left out: the calls before it are those of any moment, but moments with failures are judged more often
+    (https://en.wikipedia.org/wiki/Arrival_theorem). All results of checks count, not only the newest one of each
+    connection: failures have more connections checked, so that the newest results are often successes. Checks most of
+    which failed are left out: they are rare without an outage.
 
     Args:
-        learnt: What was learnt before, and the results of all checks.
+        learnt: What was learnt before.
         newest_first: The newest readings.
+        worked, failed: The results of the checks since the latest judgement.
         judged_at: When the institution was last judged.
         state: `healthy`, or `suspected` because of single failures; nothing is learnt in other states.
         now: The present.
@@ -125,14 +126,12 @@ def learn(
     if state not in (HealthState.HEALTHY, HealthState.SUSPECTED):
         return Learnt(learnt.baseline, now)
     old_enough = now - SETTLED_AFTER
-    calls = [one.failed for one in newest_first if one.live and learnt.until < one.at <= old_enough]
-    failed, seen = sum(calls), len(calls)
+    results = [one.failed for one in newest_first if one.live and learnt.until < one.at <= old_enough]
+    if failed <= worked:
+        results += [True] * failed + [False] * worked
     until = now if judged_at is None or judged_at < old_enough else max(old_enough, learnt.until)
     elapsed = max(until - learnt.until, timedelta(0))
-    if state is HealthState.SUSPECTED:
-        return Learnt(learnt.baseline.after(elapsed, failed=failed, seen=seen), until, learnt.worked, learnt.failed)
-    checked = learnt.worked + learnt.failed
-    return Learnt(learnt.baseline.after(elapsed, failed=failed + learnt.failed, seen=seen + checked), until)
+    return Learnt(learnt.baseline.after(elapsed, failed=sum(results), seen=len(results)), until)
 
 
 def _count(evidence: Evidence, newest_first: Iterable[Reading], window: timedelta, unlisted: int) -> Count:

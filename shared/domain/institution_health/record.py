@@ -51,7 +51,6 @@ class HealthRecord(BaseModel):
         plaid: Plaid's own status.
         baseline: The usual share of failing connections.
         baseline_at: Until when live calls are in the baseline, or must not be.
-        checked: The results of checks that are not in the baseline yet.
         override: The operator's override, which may have expired.
         announce_at: When users may have to be notified of the outage.
         ended: The beginning of an outage whose end users must still be notified of.
@@ -69,7 +68,6 @@ class HealthRecord(BaseModel):
     plaid: PlaidStatus | None = None
     baseline: Baseline = Baseline()
     baseline_at: datetime | None = None
-    checked: Probes = Probes()
     override: Override | None = None
     announce_at: datetime | None = None
     ended: datetime | None = None
@@ -146,12 +144,16 @@ class HealthRecord(BaseModel):
             newest: The newest readings of this judgement.
             now: The present.
         """
-        state = self.state if self.verdict is not None and self.verdict.is_usual else HealthState.DEGRADED
-        checked = Probes(self.checked.worked + before.probes.worked, self.checked.failed + before.probes.failed)
-        known = Learnt(self.baseline, self.baseline_at or now - LONGEST_WINDOW, checked.worked, checked.failed)
-        learnt = learn(known, newest, judged_at=before.planned_at, state=state, now=now)
-        checked = Probes(learnt.worked, learnt.failed)
-        return self.model_copy(update={"baseline": learnt.baseline, "baseline_at": learnt.until, "checked": checked})
+        learnt = learn(
+            Learnt(self.baseline, self.baseline_at or now - LONGEST_WINDOW),
+            newest,
+            worked=before.probes.worked,
+            failed=before.probes.failed,
+            judged_at=before.planned_at,
+            state=self.state if self.verdict is not None and self.verdict.is_usual else HealthState.DEGRADED,
+            now=now,
+        )
+        return self.model_copy(update={"baseline": learnt.baseline, "baseline_at": learnt.until})
 
 
 class Watchlist(BaseModel):
