@@ -304,6 +304,9 @@ class Backend:
             (uuid, "uuid4", lambda: uuid.UUID(int=chance.getrandbits(128), version=4)),
             (secrets, "token_hex", lambda size=32: f"{chance.getrandbits(8 * size):0{2 * size}x}"),
             (random, "random", chance.random),
+            # The lines' places in the code, threads and processes are not looked up: nothing here reads them.
+            (logging, "_srcfile", None),
+            *((logging, name, False) for name in ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks")),
         ]
         return patches
 
