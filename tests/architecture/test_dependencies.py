@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
@@ -76,26 +76,21 @@ def _imports(path: Path) -> Iterator[str]:
 @cache
 def _distribution(module: str) -> str | None:
     """The distribution of a module; None for the standard library's and the repository's own."""
-    if module.partition(".")[0] in OURS:
+    if module.partition(".")[0] in OURS | sys.stdlib_module_names:
         return None
-    for name in (module, module.rpartition(".")[0]):
-        try:
-            spec = importlib.util.find_spec(name) if name else None
-        except (ImportError, ValueError):
-            continue
-        if spec is not None and spec.origin and "site-packages" in spec.origin:
-            return _owners().get(spec.origin)
-    return None
+    return next((_owners()[name] for name in (module, module.rpartition(".")[0]) if name in _owners()), None)
 
 
 @cache
 def _owners() -> dict[str, str]:
-    return {
-        str(distribution.locate_file(file)): _normal(distribution.metadata["Name"])
-        for distribution in metadata.distributions()
-        for file in distribution.files or ()
-        if file.suffix in (".py", ".so")
-    }
+    """The distribution of every installed module, from the lists of files: finding a module would import its package."""
+    owners: dict[str, str] = {}
+    for path in Path(str(metadata.distribution("pytest").locate_file(""))).glob("*.dist-info"):
+        name = _normal(path.name.partition("-")[0])
+        for line in (path / "RECORD").read_text(encoding="utf-8").splitlines():
+            if found := re.match(r"([\w/]+?)(?:/__init__)?(?:\.[\w-]+)*\.(?:py|so),", line):
+                owners[found[1].replace("/", ".")] = name
+    return owners
 
 
 def on(python: str) -> dict[str, str]:
