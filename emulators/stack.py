@@ -26,8 +26,8 @@ FIREBASE = ROOT / "emulators" / "node_modules" / "firebase-tools" / "lib" / "bin
 PRELOADED = [
     ROOT / "emulators" / name
     for name in (
-        *("any-port.cjs", "fresh-connections.cjs", "own-ports.cjs", "prompt-queues.cjs", "shared-workers.cjs"),
-        "visible-work.cjs",
+        *("any-port.cjs", "fresh-connections.cjs", "lazy-schemas.cjs", "own-ports.cjs", "prompt-queues.cjs"),
+        *("shared-workers.cjs", "visible-work.cjs"),
     )
 ]
 SERVICES = ("auth", "firestore", "functions", "tasks", "hosting")
