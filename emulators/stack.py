@@ -97,6 +97,12 @@ class Stack:
                 self._listener.join(5)
             self._supervisor = None
 
+    def restart(self) -> None:
+        """Stops all processes and starts them again, on the same ports and without data; empties the logs."""
+        self.stop()
+        self._ended = None
+        self.__enter__()
+
     def check(self) -> None:
         """Raises a StackError if a process of the stack exited unexpectedly."""
         if self._ended is not None:
