@@ -18,6 +18,7 @@ from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
 from xdist.scheduler import LoadScopeScheduling
 
 from emulators.client import Api, Firestore, PlaidSandbox, User, sign_up
+from emulators.environment import JAVA
 from emulators.ports import PROJECT, REGION
 from emulators.stack import Stack
 from tests.places import EMULATOR_FREE, SOCKETLESS, group_of, offset_number, place_of, worker_number
@@ -26,6 +27,10 @@ SOAK = bool(os.environ.get("SOAK"))
 # Campaigns that need more time or capacity than every change should have to spend; `make soak` runs them.
 CAMPAIGNS = ["soak/test_atomic.py", "soak/test_concurrency.py", "soak/test_restore.py", "adopted"]
 collect_ignore = [] if SOAK else CAMPAIGNS
+
+# Without Java's optimizing compiler: it costs more than it saves in the few minutes of a stack.
+if not SOAK:
+    os.environ.setdefault(JAVA, "-XX:TieredStopAtLevel=1")
 
 # The same examples in every run, so that a change never fails for an unrelated reason; `make soak` tries new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)
