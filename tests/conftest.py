@@ -19,6 +19,7 @@ from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
 from xdist.scheduler import LoadScopeScheduling
 
 from emulators.client import Api, Firestore, PlaidSandbox, User, sign_up
+from emulators.environment import JAVA
 from emulators.ports import PROJECT, REGION
 from emulators.stack import Stack
 from tests.places import EMULATOR_FREE, SOCKETLESS, offset_number, place_of, scope_of, worker_number
@@ -27,6 +28,10 @@ SOAK = bool(os.environ.get("SOAK"))
 # Campaigns that need more time or capacity than every change should have to spend; `make soak` runs them.
 CAMPAIGNS = ["soak/test_atomic.py", "soak/test_concurrency.py", "soak/test_restore.py", "adopted"]
 collect_ignore = [] if SOAK else CAMPAIGNS
+
+# Without Java's optimizing compiler: it costs more than it saves in the few minutes of a stack.
+if not SOAK:
+    os.environ.setdefault(JAVA, "-XX:TieredStopAtLevel=1")
 
 # The same examples in every run, so that a change never fails for an unrelated reason; `make soak` tries new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)
@@ -124,6 +129,19 @@ def stack() -> Iterator[Stack]:
     starting.plaid = starting.plaid.with_second_pair()
     with starting as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def fresh_stack(stack: Stack, request: pytest.FixtureRequest) -> Stack:
+    """The stack without the keys of other groups' documents, which the Firestore emulator reads for each query.
+
+    A start empties the logs. Without parallel workers the tests of AFTERWARDS search the logs of all groups at the end,
+    so that nothing is started again.
+    """
+    items = httpx.get(f"{stack.plaid.base_url}/_sim/items", trust_env=False).raise_for_status().json()["items"]
+    if items and hasattr(request.config, "workerinput"):
+        stack.restart()
+    return stack
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,13 @@ GROUPS: dict[str, tuple[str, ...]] = {
 ALONE = ("tests/simulation/",)
 # Run last in their group, in this order: they check, or delete, the data of the other tests.
 AFTERWARDS = "tests/e2e/afterwards/"
-LATE = ("tests/web/test_large_history.py", AFTERWARDS)
+# Before those, the tests that store thousands of documents. The Firestore emulator keeps the keys of deleted documents,
+# and reads all keys for each query.
+LARGE = (
+    *("tests/web/test_large_history.py", "tests/e2e/test_long_histories.py"),
+    *("tests/soak/test_kills.py", "tests/soak/test_load.py"),
+)
+LATE = (*LARGE, AFTERWARDS)
 # Each of these groups has a full stack; AFTERWARDS runs once in each, and its tests end with the group's name.
 SEARCHED = ("e2e", "screens", "web", "campaigns")
 EMULATOR_FREE = tuple(
