@@ -306,7 +306,10 @@ class Backend:
             (random, "random", chance.random),
             # The lines' places in the code, threads and processes are not looked up: nothing here reads them.
             (logging, "_srcfile", None),
-            *((logging, name, False) for name in ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks")),
+            *(
+                (logging, name, False)
+                for name in ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks")
+            ),
         ]
         return patches
 
