@@ -2,7 +2,7 @@
 
 Every worker that runs tests on the emulators starts its own stack, so that several of them run in parallel. Tests of
 one group share a worker, its stack and its data; a group therefore finds only its own documents. A file without a group
-goes to any free worker as a whole, because its tests share fixtures; so does each test of a file in ALONE.
+goes to any free worker as a whole, because its tests share fixtures; of the folders in ALONE, each test goes alone.
 """
 
 from __future__ import annotations
