@@ -35,7 +35,7 @@ def _no_constant(name: str) -> None:
 
 
 def dumps(value: Any) -> bytes:
-    """Writes JSON without spaces, ASCII only. Raises TypeError for a value that JSON does not have, ValueError for NaN."""
+    """Writes JSON without spaces, ASCII only. Raises TypeError for what JSON does not have, and ValueError for NaN."""
     try:
         return _ENCODER.encode(value).encode("ascii")
     except (_NeedsDigits, ValueError):

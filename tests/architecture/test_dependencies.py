@@ -86,11 +86,12 @@ def _distribution(module: str) -> str | None:
 def _owners() -> dict[str, str]:
     """The distribution of every installed module; from the lists of files, as finding a module imports its package."""
     owners: dict[str, str] = {}
-    for path in Path(str(metadata.distribution("pytest").locate_file(""))).glob("*.dist-info"):
-        name = _normal(path.name.partition("-")[0])
-        for line in (path / "RECORD").read_text(encoding="utf-8").splitlines():
-            if found := re.match(r"([\w/]+?)(?:/__init__)?(?:\.[\w-]+)*\.(?:py|so),", line):
-                owners[found[1].replace("/", ".")] = name
+    for distribution in metadata.distributions():
+        # An older pip installs what has no wheel without RECORD.
+        listed = distribution.read_text("RECORD") or distribution.read_text("SOURCES.txt") or ""
+        for line in listed.splitlines():
+            if found := re.match(r"([\w/]+?)(?:/__init__)?(?:\.[\w-]+)*\.(?:py|so)(?:,|$)", line):
+                owners[found[1].replace("/", ".")] = _normal(distribution.metadata["Name"])
     return owners
 
 

@@ -168,6 +168,8 @@ class Unsigned:
         """Believes every checkpoint."""
         return True
 
+LOOKED_UP = ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks")  # the last one: since Python 3.12
+
 
 class Observer(logging.Handler):
     """Receives every log line of the backend."""
@@ -306,10 +308,7 @@ class Backend:
             (random, "random", chance.random),
             # The lines' places in the code, threads and processes are not looked up: nothing here reads them.
             (logging, "_srcfile", None),
-            *(
-                (logging, name, False)
-                for name in ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks")
-            ),
+            *((logging, name, False) for name in LOOKED_UP if hasattr(logging, name)),
         ]
         return patches
 
