@@ -42,7 +42,7 @@ def dumps(value: Any) -> bytes:
         return _text(value).encode("ascii")
 
 
-class _NeedsDigits(Exception):  # noqa: N818 (not an error: the slower way is taken)
+class _NeedsDigits(Exception):
     """A value that only `_text` can write."""
 
 
