@@ -5,9 +5,9 @@
 .PHONY: help setup setup-web setup-tests types demo dev plaid test test-fast simulate soak check audit bench train-detector deploy destroy status ops adopt trace docs lock clean
 
 # The setup runs under any Python 3.9 or newer and finds a supported one itself. Every folder of the PATH counts, because
-# the first python3 can be a shim of pyenv whose version is not installed.
-SYSTEM_PYTHON := $(shell IFS=:; for folder in $$PATH; do for name in python3 python3.13 python3.12 python3.11 python; do \
-	"$$folder/$$name" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && echo "$$folder/$$name" && exit; done; done)
+# the first python3 can be a shim of pyenv whose version is not installed. The first use of the variable looks for it.
+SYSTEM_PYTHON = $(eval SYSTEM_PYTHON := $(shell IFS=:; for folder in $$PATH; do for name in python3 python3.13 python3.12 python3.11 python; do \
+	"$$folder/$$name" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && echo "$$folder/$$name" && exit; done; done))$(SYSTEM_PYTHON)
 SETUP = $(if $(SYSTEM_PYTHON),"$(SYSTEM_PYTHON)" -m emulators.setup,echo "setup: install Python 3.13: https://www.python.org" >&2; exit 1;)
 PYTHON := venv/bin/python
 # pytest recompiles every test in every worker unless it can keep the compiled files.

@@ -16,10 +16,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
-
 from benchmarks.health import scenario
 from benchmarks.health.drive import Backend
 from benchmarks.health.measure import AFTERMATH
@@ -80,6 +76,10 @@ def share_at(own: Sequence[Outage], shared: Sequence[Outage], at: float) -> floa
 
 def train(samples: Samples) -> dict[str, Any]:
     """The content of the file of weights."""
+    # scikit-learn loads for seconds, which only a training should cost: tests import this module, too.
+    import numpy as np
+    from sklearn.preprocessing import StandardScaler
+
     values, shares = np.array(samples.values), np.array(samples.shares)
     scaler = StandardScaler().fit(values)
     return {
@@ -93,6 +93,8 @@ def train(samples: Samples) -> dict[str, Any]:
 
 
 def _head(values: Any, answers: Any, quiet: Any) -> dict[str, Any]:
+    from sklearn.linear_model import LogisticRegression
+
     fitted = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-10, max_iter=1000).fit(values, answers)
     highest = fitted.decision_function(values[quiet]).max()
     return {

@@ -35,7 +35,7 @@ class Context:
         """Prints a line at the terminal."""
         self.tools.say(line)
 
-    @property
+    @cached_property
     def config(self) -> str:
         """The firebase.json of the Firebase CLI's commands. A dry run does not write it."""
         unwritten = self.tools.dry and self.project.app is None

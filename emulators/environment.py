@@ -18,6 +18,7 @@ from emulators.ports import HOST, PROJECT, REGION, Ports, StackError
 from emulators.setup import JARS, LOCAL, ROOT
 
 HEAP = "EMULATOR_HEAP"  # heap size of each Java emulator, which keeps all versions of all documents in memory
+JAVA = "EMULATOR_JAVA"  # further options of each Java emulator
 KEYSETS = {
     "vault": "shared.adapters.vault.envelope",
     "audit": "shared.adapters.vault.audit_signer",
@@ -120,7 +121,7 @@ def stack_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
         "TMPDIR": str(folder("tmp", str(ports.offset))),
         "JAVA_HOME": str(JAVA_HOME),
         "PATH": os.pathsep.join([str(JAVA_HOME / "bin"), os.environ.get("PATH", os.defpath)]),
-        "JAVA_TOOL_OPTIONS": f"-XX:-UsePerfData -Xmx{os.environ.get(HEAP) or '2g'}",
+        "JAVA_TOOL_OPTIONS": f"-XX:-UsePerfData -Xmx{os.environ.get(HEAP) or '2g'} {os.environ.get(JAVA, '')}".rstrip(),
         "FIREBASE_EMULATORS_PATH": str(JARS),
         "FUNCTIONS_DISCOVERY_TIMEOUT": "120",
         "METADATA_SERVER_DETECTION": "none",

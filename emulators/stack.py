@@ -26,8 +26,8 @@ FIREBASE = ROOT / "emulators" / "node_modules" / "firebase-tools" / "lib" / "bin
 PRELOADED = [
     ROOT / "emulators" / name
     for name in (
-        *("any-port.cjs", "fresh-connections.cjs", "own-ports.cjs", "prompt-queues.cjs", "shared-workers.cjs"),
-        "visible-work.cjs",
+        *("any-port.cjs", "fresh-connections.cjs", "lazy-schemas.cjs", "own-ports.cjs", "prompt-queues.cjs"),
+        *("shared-workers.cjs", "visible-work.cjs"),
     )
 ]
 SERVICES = ("auth", "firestore", "functions", "tasks", "hosting")
@@ -96,6 +96,12 @@ class Stack:
             if self._listener is not None:
                 self._listener.join(5)
             self._supervisor = None
+
+    def restart(self) -> None:
+        """Stops all processes and starts them again, on the same ports and without data; empties the logs."""
+        self.stop()
+        self._ended = None
+        self.__enter__()
 
     def check(self) -> None:
         """Raises a StackError if a process of the stack exited unexpectedly."""

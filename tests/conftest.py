@@ -6,6 +6,7 @@ tests/places.py defines which tests share a worker, and the ports of its stack.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Callable, Generator, Iterator
@@ -18,19 +19,35 @@ from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
 from xdist.scheduler import LoadScopeScheduling
 
 from emulators.client import Api, Firestore, PlaidSandbox, User, sign_up
+from emulators.environment import JAVA
 from emulators.ports import PROJECT, REGION
 from emulators.stack import Stack
-from tests.places import EMULATOR_FREE, SOCKETLESS, group_of, offset_number, place_of, worker_number
+from tests.places import EMULATOR_FREE, SOCKETLESS, offset_number, place_of, scope_of, worker_number
 
 SOAK = bool(os.environ.get("SOAK"))
 # Campaigns that need more time or capacity than every change should have to spend; `make soak` runs them.
 CAMPAIGNS = ["soak/test_atomic.py", "soak/test_concurrency.py", "soak/test_restore.py", "adopted"]
 collect_ignore = [] if SOAK else CAMPAIGNS
 
+# Without Java's optimizing compiler: it costs more than it saves in the few minutes of a stack.
+if not SOAK:
+    os.environ.setdefault(JAVA, "-XX:TieredStopAtLevel=1")
+
 # The same examples in every run, so that a change never fails for an unrelated reason; `make soak` tries new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("search", derandomize=False, deadline=None, print_blob=True)
 settings.load_profile("search" if SOAK else "steady")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector from visiting the nine thousand tests again and again: none of them is garbage."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -48,14 +65,14 @@ def _parameters(item: pytest.Item) -> dict[str, object]:
 
 
 class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
-    """Sends each group of tests/places.py to one worker, and every other test to any worker.
+    """Sends each group of tests/places.py to one worker, and every other file to any worker.
 
     `--dist loadgroup` does not work: pytest-xdist 3.8 writes the group into `_nodeid`, which pytest 9 does not read.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         """The tests of one scope stay together."""
-        return group_of(nodeid) or nodeid
+        return scope_of(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -112,6 +129,19 @@ def stack() -> Iterator[Stack]:
     starting.plaid = starting.plaid.with_second_pair()
     with starting as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def fresh_stack(stack: Stack, request: pytest.FixtureRequest) -> Stack:
+    """The stack without the keys of other groups' documents, which the Firestore emulator reads for each query.
+
+    A start empties the logs. Without parallel workers the tests of AFTERWARDS search the logs of all groups at the end,
+    so that nothing is started again.
+    """
+    items = httpx.get(f"{stack.plaid.base_url}/_sim/items", trust_env=False).raise_for_status().json()["items"]
+    if items and hasattr(request.config, "workerinput"):
+        stack.restart()
+    return stack
 
 
 @pytest.fixture(scope="session")

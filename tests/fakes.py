@@ -76,6 +76,7 @@ from tests.fake_balances import FakeBalances
 from tests.fake_sync_writes import Written, compare, put
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
 
 
 class FakeClock:
@@ -85,7 +86,7 @@ class FakeClock:
         self.at = at
 
     def now(self) -> datetime:
-        self.at += timedelta(milliseconds=1)
+        self.at += MILLISECOND
         return self.at
 
     def move(self, by: timedelta) -> None:

@@ -1,8 +1,8 @@
 """Which tests share a worker, and the ports of the workers' stacks.
 
 Every worker that runs tests on the emulators starts its own stack, so that several of them run in parallel. Tests of
-one group share a worker, its stack and its data; a group therefore finds only its own documents. A test without a group
-goes to any free worker.
+one group share a worker, its stack and its data; a group therefore finds only its own documents. A file without a group
+goes to any free worker as a whole, because its tests share fixtures; of the folders in ALONE, each test goes alone.
 """
 
 from __future__ import annotations
@@ -27,10 +27,19 @@ GROUPS: dict[str, tuple[str, ...]] = {
     # These tests share files in one folder of the clone, or collect what all of their tests have observed.
     "deploy": ("tests/deploy/",),
     "openapi": ("tests/functions/test_openapi.py",),
+    "architecture": ("tests/architecture/",),  # they parse the same files
 }
+# Each test of these folders takes so long that other workers must be able to take the others.
+ALONE = ("tests/simulation/",)
 # Run last in their group, in this order: they check, or delete, the data of the other tests.
 AFTERWARDS = "tests/e2e/afterwards/"
-LATE = ("tests/web/test_large_history.py", AFTERWARDS)
+# Before those, the tests that store thousands of documents. The Firestore emulator keeps the keys of deleted documents,
+# and reads all keys for each query.
+LARGE = (
+    *("tests/web/test_large_history.py", "tests/e2e/test_long_histories.py"),
+    *("tests/soak/test_kills.py", "tests/soak/test_load.py"),
+)
+LATE = (*LARGE, AFTERWARDS)
 # Each of these groups has a full stack; AFTERWARDS runs once in each, and its tests end with the group's name.
 SEARCHED = ("e2e", "screens", "web", "campaigns")
 EMULATOR_FREE = tuple(
@@ -54,6 +63,11 @@ def group_of(nodeid: str) -> str | None:
         if searched in SEARCHED:
             return searched
     return next((name for name, places in GROUPS.items() if nodeid.startswith(places)), None)
+
+
+def scope_of(nodeid: str) -> str:
+    """The name of the tests that one worker runs together: a group, a file, or a single test."""
+    return group_of(nodeid) or (nodeid if nodeid.startswith(ALONE) else nodeid.partition("::")[0])
 
 
 def place_of(nodeid: str) -> tuple[int, int]:

@@ -97,7 +97,7 @@ class Clock:
 
 def iso(when: datetime) -> str:
     """A date-time in Plaid's format: ISO 8601 with Z."""
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def parse_iso(text: str) -> datetime:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from itertools import islice, pairwise
 from statistics import median
 from typing import Any
@@ -61,10 +62,8 @@ def overdue(last: date, frequency: str) -> date:
 def _detected(item: Item, account_ids: set[str], today: date, version: str) -> Iterator[tuple[Json, bool]]:
     groups: defaultdict[tuple[str, str, bool], list[Json]] = defaultdict(list)
     for row in islice(_known_rows(item), _READ_AT_MOST):
-        if row.account_id in account_ids:
-            transaction = wire.loads(row.body)
-            if _is_regular(transaction):
-                groups[row.account_id, transaction["name"], transaction["amount"] < 0].append(transaction)
+        if row.account_id in account_ids and (transaction := _regular(row.body)) is not None:
+            groups[row.account_id, transaction["name"], transaction["amount"] < 0].append(transaction)
     for (account_id, name, incoming), members in groups.items():
         if stream := _stream(item, account_id, name, members, today, version):
             yield stream, incoming
@@ -77,6 +76,13 @@ def _known_rows(item: Item) -> Iterator[Row]:
         history = item.portfolio.history
         first = 0 if item.readiness is Readiness.NOT_READY else item.portfolio.recent
         yield from (history.row(index) for index in range(first, len(history)))
+
+
+@lru_cache(maxsize=_READ_AT_MOST)
+def _regular(body: bytes) -> Json | None:
+    """The transaction, if it can belong to a stream. Callers share it and must not change it."""
+    transaction = wire.loads(body)
+    return transaction if _is_regular(transaction) else None
 
 
 def _is_regular(transaction: Json) -> bool:

@@ -35,8 +35,22 @@ def _no_constant(name: str) -> None:
 
 
 def dumps(value: Any) -> bytes:
-    """Writes JSON without spaces, ASCII only."""
-    return _text(value).encode("ascii")
+    """Writes JSON without spaces, ASCII only. Raises TypeError for what JSON does not have, and ValueError for NaN."""
+    try:
+        return _ENCODER.encode(value).encode("ascii")
+    except (_NeedsDigits, ValueError):
+        return _text(value).encode("ascii")
+
+
+class _NeedsDigits(Exception):
+    """A value that only `_text` can write."""
+
+
+def _needs_digits(_: Any) -> None:
+    raise _NeedsDigits
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_needs_digits)
 
 
 def _text(value: Any) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+from tests.architecture.sources import nodes, parsed, statements
+
 ROOT = Path(__file__).parents[2]
 DEPLOYED = [ROOT / "main.py", *(ROOT / "functions").rglob("*.py"), *(ROOT / "shared").rglob("*.py")]
 # A lock may only protect memory, or the creation of a client: never a call to the outside, during which a simulation
@@ -26,7 +28,7 @@ def importing(*modules: str) -> set[str]:
     return {
         _place(path)
         for path in DEPLOYED
-        for node in ast.walk(_parsed(path))
+        for node in statements(parsed(path))
         if isinstance(node, ast.Import | ast.ImportFrom) and _imports(node, modules)
     }
 
@@ -37,8 +39,8 @@ def naming(attribute: str) -> set[str]:
     return {
         _place(path)
         for path in DEPLOYED
-        for node in ast.walk(_parsed(path))
-        if (isinstance(node, ast.Attribute) and ast.unparse(node) == attribute)
+        for node in nodes(path)
+        if (isinstance(node, ast.Attribute) and node.attr == name and ast.unparse(node) == attribute)
         or (isinstance(node, ast.ImportFrom) and node.module == module and name in {one.name for one in node.names})
     }
 
@@ -46,10 +48,6 @@ def naming(attribute: str) -> set[str]:
 def _imports(node: ast.Import | ast.ImportFrom, modules: tuple[str, ...]) -> bool:
     names = [one.name for one in node.names] if isinstance(node, ast.Import) else [node.module or ""]
     return any(name.partition(".")[0] in modules for name in names)
-
-
-def _parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def _place(path: Path) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from emulators.setup_python import PYTHONS, dotted
+from tests.architecture.sources import statements
 
 ROOT = Path(__file__).parents[2]
 OURS = {"main", "functions", "shared", "operations", "emulators", "tests", "docs", "deploy", "benchmarks"}
@@ -66,7 +67,7 @@ def files(root: Path, ending: str) -> list[Path]:
 
 
 def _imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in statements(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -76,26 +77,35 @@ def _imports(path: Path) -> Iterator[str]:
 @cache
 def _distribution(module: str) -> str | None:
     """The distribution of a module; None for the standard library's and the repository's own."""
-    if module.partition(".")[0] in OURS:
+    if module.partition(".")[0] in OURS | sys.stdlib_module_names:
         return None
-    for name in (module, module.rpartition(".")[0]):
-        try:
-            spec = importlib.util.find_spec(name) if name else None
-        except (ImportError, ValueError):
-            continue
-        if spec is not None and spec.origin and "site-packages" in spec.origin:
-            return _owners().get(spec.origin)
-    return None
+    return next((_owners()[name] for name in (module, module.rpartition(".")[0]) if name in _owners()), None)
 
 
 @cache
 def _owners() -> dict[str, str]:
-    return {
-        str(distribution.locate_file(file)): _normal(distribution.metadata["Name"])
+    """The distribution of every installed module; from the lists of files, as finding a module imports its package."""
+    owners: dict[str, str] = {}
+    for distribution in metadata.distributions():
+        # An older pip installs what has no wheel without RECORD.
+        listed = distribution.read_text("RECORD") or distribution.read_text("SOURCES.txt") or ""
+        for line in listed.splitlines():
+            if found := re.match(r"([\w/]+?)(?:/__init__)?(?:\.[\w-]+)*\.(?:py|so)(?:,|$)", line):
+                owners[found[1].replace("/", ".")] = _normal(distribution.metadata["Name"])
+    return owners
+
+
+@cache
+def _needs() -> list[tuple[str, list[Requirement], SpecifierSet]]:
+    """The installed distributions, what each requires, and the versions of Python that it supports."""
+    return [
+        (
+            _normal(distribution.metadata["Name"]),
+            [Requirement(one) for one in distribution.requires or ()],
+            SpecifierSet(str(distribution.metadata.json.get("requires_python", ""))),
+        )
         for distribution in metadata.distributions()
-        for file in distribution.files or ()
-        if file.suffix in (".py", ".so")
-    }
+    ]
 
 
 def on(python: str) -> dict[str, str]:
@@ -151,14 +161,12 @@ def test_one_lock_file_fits_every_supported_python(name: str) -> None:
     pinned = {_normal(one.name): one for one in map(Requirement, lines)}
     for python in map(dotted, PYTHONS):
         installed = {one for one, pin in pinned.items() if pin.marker is None or pin.marker.evaluate(on(python))}
-        for distribution in metadata.distributions():
-            if _normal(distribution.metadata["Name"]) not in installed:
+        for name, needed, supported in _needs():
+            if name not in installed:
                 continue
-            needed = (Requirement(one) for one in distribution.requires or ())
             wanted = {_normal(one.name) for one in needed if one.marker is None or one.marker.evaluate(on(python))}
-            assert wanted <= installed, (python, distribution.metadata["Name"])
-            supported = str(distribution.metadata.json.get("requires_python", ""))
-            assert SpecifierSet(supported).contains(f"{python}.0"), (python, distribution.metadata["Name"])
+            assert wanted <= installed, (python, name)
+            assert supported.contains(f"{python}.0"), (python, name)
 
 
 def test_tested_versions_are_the_deployed_ones() -> None:

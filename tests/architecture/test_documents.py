@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -185,7 +186,8 @@ def check_make(rest: list[str]) -> None:
 @cache
 def dry_run(target: str, *variables: str) -> str:
     """What make would run; cached, because many documents name the same commands."""
-    command = ["make", "-n", target, *variables]
+    # Without this variable, make looks for an installed Python each time.
+    command = ["make", "-n", target, *variables, f"SYSTEM_PYTHON={sys.executable}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout

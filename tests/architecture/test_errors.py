@@ -14,6 +14,7 @@ from docs.errors import TABLE, refusals, rendered, routes
 from shared.contract.errors import CATALOGUE
 from shared.domain import errors
 from shared.serving.declared_errors import PLAID_ERRORS
+from tests.architecture.sources import nodes
 
 ROOT = Path(__file__).parents[2]
 CLASSES = {
@@ -25,17 +26,17 @@ CODED_BY_CLASS = {"MethodNotAllowed"} | {
 """Errors whose class knows the code, so that it is not given where they are made."""
 
 
-def sources() -> Iterator[tuple[str, ast.Module]]:
-    """All deployed modules, except the catalogue itself."""
+def sources() -> Iterator[tuple[str, tuple[ast.AST, ...]]]:
+    """The nodes of all deployed modules, except the catalogue itself."""
     for path in (*(ROOT / "shared").rglob("*.py"), *(ROOT / "functions").glob("*.py")):
         if path.parent.name != "contract":
-            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+            yield path.relative_to(ROOT).as_posix(), nodes(path)
 
 
 def calls() -> Iterator[tuple[str, str, ast.expr | None]]:
     """Every call in the sources that creates an error or passes a code: its place, its name, and the code."""
-    for path, tree in sources():
-        for node in ast.walk(tree):
+    for path, found in sources():
+        for node in found:
             if not isinstance(node, ast.Call) or ast.unparse(node.func).startswith("log."):
                 continue
             name = ast.unparse(node.func).rpartition(".")[2]

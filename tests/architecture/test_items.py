@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.sources import nodes
+
 SHARED = Path(__file__).parents[2] / "shared"
 
 
@@ -14,7 +16,7 @@ def callers_of(method: str) -> set[str]:
     """The use cases that call a method of Plaid's port."""
     found = set()
     for path in (SHARED / "usecases").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if not isinstance(node, ast.Attribute) or node.attr != method:
                 continue
             owner = node.value

@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 from emulators.ports import Ports, StackError
-from tests.places import EMULATOR_FREE, GROUPS, HIGHEST_PORT, LATE, WORKERS, group_of, offset_number, offsets, place_of
+from tests.places import (
+    EMULATOR_FREE,
+    GROUPS,
+    HIGHEST_PORT,
+    LATE,
+    WORKERS,
+    group_of,
+    offset_number,
+    offsets,
+    place_of,
+    scope_of,
+)
 
 TESTS = Path(__file__).parent.parent
 STACKS = 12  # at most four workers with a full stack, four with Firestore only, and the commands that tests start
@@ -46,6 +57,11 @@ def test_test_belongs_to_the_group_of_its_folder_and_late_ones_run_last() -> Non
     assert group_of("tests/web/test_journey.py::test_x") == "web"
     assert group_of("tests/e2e/afterwards/test_items.py::test_x[web]") == "web"
     assert group_of("tests/e2e/afterwards/test_items.py::test_x[all]") == "e2e"
+    assert scope_of("tests/web/test_journey.py::test_x") == "web"
+    assert scope_of("tests/domain/test_secret.py::test_x[1]") == "tests/domain/test_secret.py"
+    assert (
+        scope_of("tests/simulation/test_simulation.py::test_x[1]") == "tests/simulation/test_simulation.py::test_x[1]"
+    )
     ordered = [
         "tests/e2e/test_linking.py::test_x",
         "tests/e2e/afterwards/test_items.py::test_x[e2e]",

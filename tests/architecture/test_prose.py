@@ -45,40 +45,66 @@ export function Screen() {{
 """
 
 
-def lint(folder: Path, name: str, text: str) -> list[tuple[int, str]]:
-    """Line and words of each finding in a file with this text."""
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    found = []
-    for finding in findings([Path(name)], folder):
+TEXTS = {
+    "docs/document.md": DOCUMENT,
+    "shared/module.py": MODULE,
+    "tests/test_module.py": MODULE,
+    "web/src/Screen.tsx": SCREEN,
+    ENGLISH_TEXTS.as_posix(): f'const en = {{\n  text: "{OLD_STYLE}",\n}};\n',
+    "broken.md": "The sync goes\non with the next page.\n",
+    "comment.py": "# The sync goes\n# on with the next page.\n",
+    "code.md": "The field `heals` is read by:\n\n```\nnobody\n```\n",
+}
+Findings = dict[str, list[tuple[int, str]]]
+
+
+def lint(folder: Path, texts: dict[str, str]) -> Findings:
+    """Line and words of each finding in files with these texts; textlint starts once for all of them."""
+    for name, text in texts.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    found: Findings = {name: [] for name in texts}
+    for finding in findings([Path(name) for name in texts], folder):
         file, line, message = finding.split(":", 2)
-        assert file == name
-        found.append((int(line), message.split(" => ")[0].strip()))
+        found[file].append((int(line), message.split(" => ")[0].strip()))
     return found
 
 
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Findings:
+    """The findings in the texts."""
+    return lint(tmp_path_factory.mktemp("old"), TEXTS)
+
+
+@pytest.fixture(scope="module")
+def found_in_plain_style(tmp_path_factory: pytest.TempPathFactory) -> Findings:
+    """The findings in the texts after the paragraph in the old style was rewritten."""
+    plain = {name: text.replace(OLD_STYLE, PLAIN) for name, text in TEXTS.items()}
+    return lint(tmp_path_factory.mktemp("plain"), plain)
+
+
 @pytest.mark.parametrize(
-    ("name", "text", "lines"),
+    ("name", "lines"),
     [
-        ("docs/document.md", DOCUMENT, [5]),
-        ("shared/module.py", MODULE, [10, 12, 13]),
-        ("tests/test_module.py", MODULE, [10, 12]),  # strings of tests are data
-        ("web/src/Screen.tsx", SCREEN, [3, 7, 9]),
-        (ENGLISH_TEXTS.as_posix(), f'const en = {{\n  text: "{OLD_STYLE}",\n}};\n', [2]),
+        ("docs/document.md", [5]),
+        ("shared/module.py", [10, 12, 13]),
+        ("tests/test_module.py", [10, 12]),  # strings of tests are data
+        ("web/src/Screen.tsx", [3, 7, 9]),
+        (ENGLISH_TEXTS.as_posix(), [2]),
     ],
 )
 def test_a_paragraph_in_the_old_style_is_found_with_its_line(
-    tmp_path: Path, name: str, text: str, lines: list[int]
+    found: Findings, found_in_plain_style: Findings, name: str, lines: list[int]
 ) -> None:
-    assert lint(tmp_path, name, text) == [(line, word) for line in lines for word in WORDS]
-    assert lint(tmp_path, name, text.replace(OLD_STYLE, PLAIN)) == []
+    assert found[name] == [(line, word) for line in lines for word in WORDS]
+    assert found_in_plain_style[name] == []
 
 
-def test_words_are_found_across_a_line_break_but_not_in_code(tmp_path: Path) -> None:
-    assert lint(tmp_path, "broken.md", "The sync goes\non with the next page.\n") == [(1, "goes on with")]
-    assert lint(tmp_path, "comment.py", "# The sync goes\n# on with the next page.\n") == [(1, "goes on with")]
-    assert lint(tmp_path, "code.md", "The field `heals` is read by:\n\n```\nnobody\n```\n") == []
+def test_words_are_found_across_a_line_break_but_not_in_code(found: Findings) -> None:
+    assert found["broken.md"] == [(1, "goes on with")]
+    assert found["comment.py"] == [(1, "goes on with")]
+    assert found["code.md"] == []
 
 
 def test_every_document_is_linted_but_the_style_guide_which_quotes_the_words() -> None:

@@ -123,6 +123,7 @@ def test_broken_off_at_every_change_and_run_again_it_ends_the_same(
     whole, changes = ended(cloud), cloud.changes
     assert changes > 100
     for number in range(1, changes + 1):
+        said.clear()
         cloud.__init__(manifest=cloud.manifest, stop_at=(number, moment))  # type: ignore[misc]
         with pytest.raises(KeyboardInterrupt):
             deploy(ready())

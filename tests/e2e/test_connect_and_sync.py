@@ -145,17 +145,6 @@ def test_amounts_keep_every_digit_of_the_file(bank: Bank, custom: Custom) -> Non
     assert rows["Not a binary fraction"]["amount_value"] == 0.1
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("count", [3_000, 10_000])
-def test_a_long_history_arrives_whole(bank: Bank, user: User, count: int) -> None:
-    password = json.dumps({"transactions": count, "seed": count})
-    made = bank.connect(user, username="user_generated", password=password)
-    progress = bank.wait_until_synced(user, made["connection_id"], within=200)
-    assert bank.differences(user, made["connection_id"]) == []
-    assert progress["percent"] == 100
-    assert len(bank.transactions(user)) == count
-
-
 # -- later changes --
 
 

@@ -4,61 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import pytest
 
 from emulators.client import User, sign_up
 from emulators.ports import PROJECT
-from tests.e2e.bank import Bank, TimedOut, documents, wait_until
-from tests.e2e.logs import Log
+from tests.e2e.bank import Bank, documents, wait_until
+from tests.e2e.linked import LONG_AGO, Linked
 from tests.e2e.traces import audit_of, traces_of
-from tests.firestore_rest import BACKEND, Json
-
-LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
-
-
-@dataclass
-class Linked:
-    """A connection and its item at the simulator."""
-
-    bank: Bank
-    user: User
-    connection_id: str
-    item_id: str
-
-    @classmethod
-    def new(cls, bank: Bank, *, rows: int = 40) -> Linked:
-        user = sign_up(bank.http, bank.stack.ports)
-        login = json.dumps({"transactions": rows, "seed": 8})
-        made = bank.connect(user, username="user_generated", password=login)["connection_id"]
-        return cls(bank, user, made, (bank.admin.get(f"bank_connections/{made}") or {})["item_id"])
-
-    def remove(self) -> None:
-        answer = self.bank.rest("DELETE", f"connections/{self.connection_id}", self.user)
-        assert (answer.status_code, answer.json()) == (202, {})
-
-    def left(self) -> list[str]:
-        return traces_of(self.bank, self.user, [self.connection_id])
-
-    def state_at_plaid(self) -> str:
-        return str(self.bank.control("GET", f"items/{self.item_id}")["state"])
-
-    def webhook(self, code: str, kind: str = "ITEM", **more: object) -> None:
-        self.bank.control("POST", f"items/{self.item_id}/webhook", webhook_type=kind, webhook_code=code, **more)
-
-    def wait_until_nothing_is_left(self) -> None:
-        """Wait for the removal; if the task used up its deliveries on a busy machine, the scheduler finds it."""
-        try:
-            wait_until("nothing is left", lambda: self.left() == [], within=45, shown=self.left)
-        except TimedOut:
-            self.bank.backend.update(f"bank_removals/{self.connection_id}", {"due_at": LONG_AGO}).raise_for_status()
-            self.bank.run_schedule()
-            wait_until("nothing is left", lambda: self.left() == [], shown=self.left)
-
-    def tombstone(self) -> Json | None:
-        return self.bank.admin.get(f"bank_removals/{self.connection_id}")
+from tests.firestore_rest import BACKEND
 
 
 @pytest.fixture
@@ -117,28 +71,6 @@ def test_only_the_owner_removes_a_connection_and_only_by_delete(bank: Bank, link
     assert (answer.status_code, answer.json()) == (200, {"result": {}})
     again = bank.call("remove_connection", {"connection_id": linked.connection_id}, linked.user)
     assert again.json()["error"]["status"] == "NOT_FOUND"
-
-
-def test_late_sync_and_webhooks_restore_no_data(bank: Bank) -> None:
-    linked = Linked.new(bank, rows=6_000)
-    bank.control("POST", "faults", kind="latency", endpoint="/transactions/sync", item_id=linked.item_id, seconds=1)
-    progress = f"bank_sync_progress/{linked.connection_id}"
-    wait_until("rows arrive", lambda: (bank.admin.get(progress) or {}).get("added", 0) > 500, within=120)
-    log = Log(bank)
-    linked.webhook("SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
-    linked.remove()
-    for code in ("ERROR", "NEW_ACCOUNTS_AVAILABLE", "USER_PERMISSION_REVOKED"):
-        linked.webhook(code, error=None)
-    linked.webhook("SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
-    for function in ("synctransactions", "checkitem", "removeitem"):
-        bank.deliver(function, connection_id=linked.connection_id, welcome=True)
-    linked.wait_until_nothing_is_left()
-    bank.wait_for_webhooks(linked.item_id)
-    log.wait_for_tasks(linked.connection_id)
-    bank.run_schedule()
-    log.wait_for_tasks(linked.connection_id)
-    assert linked.left() == []
-    assert linked.state_at_plaid() == "removed"
 
 
 def test_plaid_being_down_holds_up_the_item_alone(bank: Bank, linked: Linked, down: None) -> None:

@@ -14,8 +14,8 @@ from tests.monitoring.ground import Ground
 
 
 @pytest.fixture(scope="session")
-def bank(stack: Stack, http: httpx.Client) -> Bank:
-    return Bank(stack, http)
+def bank(fresh_stack: Stack, http: httpx.Client) -> Bank:
+    return Bank(fresh_stack, http)
 
 
 @pytest.fixture(scope="module")

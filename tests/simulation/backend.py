@@ -168,6 +168,8 @@ class Unsigned:
         """Believes every checkpoint."""
         return True
 
+LOOKED_UP = ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks")  # the last one: since Python 3.12
+
 
 class Observer(logging.Handler):
     """Receives every log line of the backend."""
@@ -304,6 +306,9 @@ class Backend:
             (uuid, "uuid4", lambda: uuid.UUID(int=chance.getrandbits(128), version=4)),
             (secrets, "token_hex", lambda size=32: f"{chance.getrandbits(8 * size):0{2 * size}x}"),
             (random, "random", chance.random),
+            # The lines' places in the code, threads and processes are not looked up: nothing here reads them.
+            (logging, "_srcfile", None),
+            *((logging, name, False) for name in LOOKED_UP if hasattr(logging, name)),
         ]
         return patches
 

@@ -18,11 +18,11 @@ DEFAULT_SEED = 20_260_301
 
 
 @pytest.fixture(scope="session")
-def bank(stack: Stack) -> Iterator[Bank]:
+def bank(fresh_stack: Stack) -> Iterator[Bank]:
     """The stack, with enough HTTP connections for many threads."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=40)
     with httpx.Client(trust_env=False, timeout=120, limits=limits) as client:
-        yield Bank(stack, client)
+        yield Bank(fresh_stack, client)
 
 
 @pytest.fixture(scope="module", autouse=True)

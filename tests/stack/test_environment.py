@@ -101,12 +101,20 @@ def test_variables_that_shells_and_other_tools_have_break_nothing(monkeypatch: p
 
 def test_empty_variables_count_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "keyset", lambda _: "{}")
-    for name in ("BANK_LOG_LEVEL", environment.HEAP, "RUSTUP_HOME"):
+    for name in ("BANK_LOG_LEVEL", environment.HEAP, environment.JAVA, "RUSTUP_HOME"):
         monkeypatch.setenv(name, "")
     stack = environment.stack_environment(PORTS, Plaid.choose(PORTS, {}))
     assert stack["BANK_LOG_LEVEL"] == "INFO"
     assert stack["JAVA_TOOL_OPTIONS"].endswith("-Xmx2g")
     assert tool_environment()["RUSTUP_HOME"].startswith(str(LOCAL))
+
+
+def test_options_of_java_follow_the_heap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "keyset", lambda _: "{}")
+    monkeypatch.setenv(environment.HEAP, "1g")
+    monkeypatch.setenv(environment.JAVA, "-Xint")
+    stack = environment.stack_environment(PORTS, Plaid.choose(PORTS, {}))
+    assert stack["JAVA_TOOL_OPTIONS"].endswith("-Xmx1g -Xint")
 
 
 @pytest.mark.parametrize(("given", "level"), [("", "INFO"), ("warning", "WARNING")])

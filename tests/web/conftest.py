@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -16,7 +17,8 @@ from tests.e2e.left_behind import check_and_delete
 from tests.web.person import PATIENCE, Person, screenshot
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
-
+# Without a graphics card, the browser spends most of its time on animations.
+USUAL = {"viewport": {"width": 1280, "height": 860}, "locale": "en-US", "reduced_motion": "reduce"}
 
 expect.set_options(timeout=PATIENCE)
 
@@ -34,14 +36,52 @@ def prompt_bank(stack: Stack, http: httpx.Client) -> None:
     http.post(f"{stack.plaid.base_url}/_sim/settings", json=AT_ONCE).raise_for_status()
 
 
+class Launcher:
+    """One browser for consecutive modules."""
+
+    def __init__(self) -> None:
+        self._open = ExitStack()
+        self._browser: Browser | None = None
+
+    def browser(self) -> Browser:
+        if self._browser is None:
+            running = self._open.enter_context(sync_playwright())
+            self._browser = running.chromium.launch(executable_path=installed_browser(), args=FLAGS)
+            self._open.callback(self._browser.close)
+        return self._browser
+
+    def close(self) -> None:
+        self._browser = None
+        self._open.close()
+
+
+LAUNCHER = Launcher()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Closes the browser after the last test here: Playwright's event loop would disturb those of other tests."""
+    try:
+        return (yield)
+    finally:
+        if nextitem is None or not nextitem.nodeid.startswith("tests/web/"):
+            LAUNCHER.close()
+
+
 @pytest.fixture(scope="module")
 def chromium(prompt_bank: None, stack: Stack, http: httpx.Client) -> Iterator[Browser]:
-    """A browser for one module; then the store is checked and emptied."""
-    with sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=installed_browser(), args=FLAGS)
-        yield browser
-        browser.close()
+    """The browser for one module; then no page is left, and the store is checked and emptied."""
+    browser = LAUNCHER.browser()
+    yield browser
+    for context in browser.contexts:
+        context.close()
     check_and_delete(Bank(stack, http))
+
+
+@pytest.fixture(scope="module")
+def resident(chromium: Browser, stack: Stack, http: httpx.Client) -> Callable[..., Person]:
+    """Creates users whose data a module shares. They `rest` while its tests use browser contexts of their own."""
+    return lambda **options: Person.at(chromium.new_context(**{**USUAL, **options}), stack, http)
 
 
 @pytest.fixture
@@ -52,9 +92,7 @@ def person(
     people: list[Person] = []
 
     def made(**options: Any) -> Person:
-        # Without a graphics card, the browser spends most of its time on animations.
-        usual = {"viewport": {"width": 1280, "height": 860}, "locale": "en-US", "reduced_motion": "reduce"}
-        context = chromium.new_context(**{**usual, **options})
+        context = chromium.new_context(**{**USUAL, **options})
         people.append(Person.at(context, stack, http))
         return people[-1]
 

@@ -6,7 +6,7 @@ import re
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 from playwright.sync_api import BrowserContext, Locator, Page, expect
@@ -116,6 +116,11 @@ class Person:
     def go(self, path: str = "/") -> None:
         self.page.goto(self.stack.ports.url("hosting") + path)
         self.page.get_by_role("heading", level=1).or_(self.page.get_by_role("heading", level=2)).first.wait_for()
+
+    def rest(self) -> Self:
+        """Leaves the app, whose page would read and draw every change of the user's data."""
+        self.page.goto("about:blank")
+        return self
 
     def open(self, screen: str) -> None:
         self.page.get_by_role("navigation").get_by_role("link", name=screen).click()

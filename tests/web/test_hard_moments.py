@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Route, expect
 
 from emulators.client import PlaidSandbox
 from emulators.stack import Stack
@@ -20,13 +20,13 @@ NETWORK = r"Failed to fetch dynamically|ERR_INTERNET_DISCONNECTED|WebChannelConn
 
 
 @pytest.fixture(scope="module")
-def ann(chromium: Browser, stack: Stack, http: httpx.Client) -> Person:
+def ann(resident: Callable[..., Person]) -> Person:
     """A user with a fully synced connection; each test leaves it synced, the last with one more account."""
-    ann = Person.at(chromium.new_context(), stack, http)
+    ann = resident()
     ann.sign_up()
     ann.connect()
     ann.wait_until_synced()
-    return ann
+    return ann.rest()
 
 
 @pytest.fixture

@@ -6,11 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
-from playwright.sync_api import Browser, Locator, Route, expect
+from playwright.sync_api import Locator, Route, expect
 
-from emulators.stack import Stack
 from tests.e2e.bank import Bank
 from tests.firestore_rest import BACKEND, Client
 from tests.web.person import Person, frames, wait_until
@@ -22,11 +20,11 @@ CHART = "path.recharts-rectangle"
 
 
 @pytest.fixture(scope="module")
-def home(chromium: Browser, stack: Stack, http: httpx.Client) -> Person:
+def home(resident: Callable[..., Person]) -> Person:
     """Ann, who has signed up."""
-    ann = Person.at(chromium.new_context(), stack, http)
+    ann = resident()
     ann.sign_up()
-    return ann
+    return ann.rest()
 
 
 @pytest.fixture
@@ -36,6 +34,7 @@ def ann(home: Person, person: Callable[..., Person]) -> Iterator[Person]:
         home.go()
         home.connect()
         home.wait_until_synced()
+        home.rest()
         Bank(home.stack, home.http).rests(home.connections()[0]["connection_id"])  # no other sync interferes
     ann = person(storage_state=home.page.context.storage_state(indexed_db=True))
     ann.email = home.email

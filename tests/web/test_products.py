@@ -6,11 +6,9 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Locator, expect
 
-from emulators.stack import Stack
 from tests.web import product_rows
 from tests.web.person import Person, violations
 
@@ -18,14 +16,14 @@ BANK = "First Platypus Bank"
 
 
 @pytest.fixture(scope="module")
-def ann(chromium: Browser, stack: Stack, http: httpx.Client) -> Person:
+def ann(resident: Callable[..., Person]) -> Person:
     """A user with a synced connection and all products."""
-    ann = Person.at(chromium.new_context(), stack, http)
+    ann = resident()
     ann.sign_up()
     ann.connect()
     ann.wait_until_synced()
     product_rows.add_everything(ann)
-    return ann
+    return ann.rest()
 
 
 @pytest.fixture

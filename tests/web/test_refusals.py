@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-import httpx
 import pytest
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Route, expect
 
-from emulators.stack import Stack
 from tests.firestore_rest import BACKEND, Client
 from tests.web.person import Json, Person, wait_until
 
@@ -26,13 +24,13 @@ def ann(person: Callable[..., Person]) -> Person:
 
 
 @pytest.fixture(scope="module")
-def home(chromium: Browser, stack: Stack, http: httpx.Client) -> Person:
+def home(resident: Callable[..., Person]) -> Person:
     """A user with a fully synced connection; tests do not remove it."""
-    bob = Person.at(chromium.new_context(), stack, http)
+    bob = resident()
     bob.sign_up()
     bob.connect()
     bob.wait_until_synced()
-    return bob
+    return bob.rest()
 
 
 @pytest.fixture

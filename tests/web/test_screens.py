@@ -9,11 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import httpx
 import pytest
-from playwright.sync_api import Browser, Locator, ViewportSize, expect
+from playwright.sync_api import Locator, ViewportSize, expect
 
-from emulators.stack import Stack
 from tests.soak.ground import SOAK
 from tests.web import product_rows
 from tests.web.layout import PHONE, misfits
@@ -157,15 +155,16 @@ def link(album: Album) -> None:
 
 
 @pytest.fixture(scope="module", params=LOCALES)
-def settled(chromium: Browser, stack: Stack, http: httpx.Client, request: pytest.FixtureRequest) -> Album:
+def settled(resident: Callable[..., Person], request: pytest.FixtureRequest) -> Album:
     """A user with a synced connection, in each language."""
-    album = Album(Person.at(chromium.new_context(locale=LOCALES[request.param]), stack, http), request.param)
+    album = Album(resident(locale=LOCALES[request.param]), request.param)
     album.user.go()
     album.button("to_new").click()
     sign_up(album)
     link(album)
     line = album.user.card(BANK).get_by_test_id("sync-line")
     expect(line).to_contain_text(album.text("updated"), timeout=2 * PATIENCE)
+    album.user.rest()
     return album
 
 

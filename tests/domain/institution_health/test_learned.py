@@ -3,14 +3,11 @@
 import json
 import random
 from datetime import UTC, datetime, timedelta
-from typing import get_args
+from typing import Any, get_args
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from benchmarks import train_detector
 from benchmarks.health.replay import Outage
@@ -47,8 +44,12 @@ def drawn(count: int, seed: int = 1) -> list[tuple[float, ...]]:
     return [tuple(choice.gauss(0, 3) for _ in FEATURES) for _ in range(count)]
 
 
-def as_scikit_learn(weights: Model, head: Head) -> tuple[StandardScaler, LogisticRegression]:
-    """The fitted objects of scikit-learn that these weights are."""
+def as_scikit_learn(weights: Model, head: Head) -> tuple[Any, Any]:
+    """The fitted objects of scikit-learn that these weights are; imported here, as every worker imports this file."""
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
     scaler, fitted = StandardScaler(), LogisticRegression()
     scaler.mean_, scaler.scale_ = np.array(weights.mean), np.array(weights.scale)
     scaler.n_features_in_ = len(FEATURES)
@@ -62,11 +63,15 @@ def test_shipped_weights_give_the_scores_of_scikit_learn(head: str) -> None:
     weights: Head = getattr(model(), head)
     scaler, fitted = as_scikit_learn(model(), weights)
     values = drawn(500) + [features(evidence(k, n), readings(evidence(k, n))) for k in range(9) for n in range(9)]
-    expected = fitted.decision_function(scaler.transform(np.array(values)))
+    expected = fitted.decision_function(scaler.transform(values))
     assert [model().score(weights, one) for one in values] == pytest.approx(list(expected), rel=1e-9, abs=1e-9)
 
 
 def test_exported_model_answers_as_the_one_that_was_trained() -> None:
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
     values = drawn(2000)
     shares = [(0.0, 0.3, 1.0)[(one[0] > 1) + (one[0] > 3)] for one in values]
     content = train(Samples(values, shares))

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from shared.domain import grace_periods
+from shared.domain.institution_health.scope import LARGEST_SHARE, MOST_PAUSED
 from tests.simulation.loop import MICROSECONDS
 from tests.simulation.world import DAY, World
 
@@ -24,7 +25,7 @@ def watch(world: World) -> None:
 
     def heard(level: str, event: str, fields: dict[str, Any]) -> None:
         text = fields["_text"]
-        if level in ("ERROR", "CRITICAL") and event not in REPORTED and not _ours(world, event):
+        if level in ("ERROR", "CRITICAL") and event not in REPORTED and not _operators(world, event, fields):
             world.violated(f"logged at {level}: {event} {text[-1200:]}")
         if SECRET.search(text):
             world.violated(f"a token is in the log: {event}")
@@ -37,9 +38,19 @@ def watch(world: World) -> None:
     world.backend.queues.watchers.append(queued)
 
 
-def _ours(world: World, event: str) -> bool:
-    """Whether something of Google's or the operator's failed just now: that is what ERROR is for."""
+def _operators(world: World, event: str, fields: dict[str, Any]) -> bool:
+    """Whether the operator must know: something of Google's or the operator's failed just now, or too many banks do."""
     now, boundary = world.loop.microseconds, world.boundary
+    if event == "institution.pause_refused":
+        return not _may_pause(world, fields["institution_id"])
     if event in ABOUT_TOKENS and now - boundary.rotation_failed_at < UNTIL_LOST:
         return True
     return now - boundary.google_failed_at < AFTERMATH
+
+
+def _may_pause(world: World, institution_id: str) -> bool:
+    """Whether the bank is small enough, and few enough others are paused, for an automatic pause."""
+    connections = world.backend.store.connections.values()
+    here = sum(one.institution_id == institution_id for one in connections)
+    paused = {*world.backend.records.watched[0].paused} - {institution_id}
+    return here <= LARGEST_SHARE * len(connections) and len(paused) < MOST_PAUSED
