@@ -168,6 +168,7 @@ class Unsigned:
         """Believes every checkpoint."""
         return True
 
+
 LOOKED_UP = ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks")  # the last one: since Python 3.12
 
 
