@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, zip_longest
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -79,15 +79,17 @@ def counts(evidence: Evidence, newest_first: list[Reading]) -> list[Count]:
         ]
     found: list[Count] = []
     users: set[str] = set()
+    failing, is_new = 0, False
     share, sure = _trusted(evidence.baseline)  # once: this loop is most of a judgement
-    for seen, reading in enumerate(newest_first, start=1):
+    for seen, (reading, older) in enumerate(zip_longest(newest_first, newest_first[1:]), start=1):
         if reading.failed:
             users.add(reading.app_user_id)
-            failing = len(found) + 1
-            usual = failing <= share * seen
-            found.append(Count(seen, failing, len(users), 1.0 if usual else _unusual_tail(failing, seen, share, sure)))
-    seen, failing = len(newest_first), len(found)
-    return [*found, Count(seen, failing, len(users), _tail(failing, seen, share, sure))]
+            failing, is_new = failing + 1, True
+        # Readings of the same moment have no order, so that none of them can be left out.
+        if is_new and (older is None or older.at != reading.at):
+            found.append(Count(seen, failing, len(users), _tail(failing, seen, share, sure)))
+            is_new = False
+    return [*found, Count(len(newest_first), failing, len(users), _tail(failing, len(newest_first), share, sure))]
 
 
 class Learnt(NamedTuple):

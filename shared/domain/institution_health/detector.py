@@ -37,7 +37,6 @@ _CALM_READINGS, _CALM_SHARE = 3, 0.08
 _LONG = 20
 _NEWEST_BEFORE_DECLARED = 5
 _MAY_BE_OVER = {"many_failures", "some_failures"}
-UNRELIABLE, _STRICTER = 0.1, 10  # an unreliable bank is judged like one ten times as large
 
 Detector = Callable[[Evidence, Verdict | None], Verdict]
 
@@ -66,16 +65,15 @@ def find(evidence: Evidence, newest: list[Reading], previous: Verdict | None) ->
     """The state that the newest evidence supports."""
     known = sampled(newest)
     counted = counts(evidence, known)
-    judged_as = evidence.connections * (1 if evidence.baseline.share <= UNRELIABLE else _STRICTER)
     plaid = plaid_says(evidence)
-    if down := _strongest(counted, _is_down, judged_as):
+    if down := _strongest(counted, _is_down, evidence.connections):
         return Finding(HealthState.DOWN, "many_failures", down)
     live = counts(evidence, [reading for reading in known if reading.live])
-    if down := _strongest(live, _is_down, judged_as):
+    if down := _strongest(live, _is_down, evidence.connections):
         return Finding(HealthState.DOWN, "live_calls_fail", down)
     if plaid is HealthState.DOWN and newest and newest[0].failed:
         return Finding(HealthState.DOWN, "failures_and_plaid", counted[0])
-    if degraded := _strongest(counted, _is_degraded, judged_as):
+    if degraded := _strongest(counted, _is_degraded, evidence.connections):
         return Finding(HealthState.DEGRADED, "some_failures", degraded)
     # A failure of a daily check has more connections checked once, and these decide.
     new = [one for one in newest if one.sampled or previous is None or one.at > previous.since]

@@ -135,7 +135,7 @@ class HealthRecord(BaseModel):
         return Verdict(override.state, kind, override.since, reason=OVERRIDE, evident_at=now)
 
     def learning(self, before: "HealthRecord", newest: list[Reading], *, now: datetime) -> Self:
-        """Learns the usual share of failures; it is frozen during an outage of the bank, of Plaid, or of ours.
+        """Learns the usual share of failures; it is frozen while the bank, Plaid or our own configuration fails.
 
         Single failures suspend nothing: without the times that have some, an unreliable bank would look reliable.
 

@@ -62,6 +62,12 @@ def test_failures_of_several_users_in_a_row_are_an_outage() -> None:
     assert (verdict.seen, verdict.failing, verdict.users_failing) == (6, 6, 6)
 
 
+def test_of_checks_at_the_same_moment_those_that_work_count_too() -> None:
+    at_once = [outcome(number, failed=number < 6, minutes=1) for number in range(14)]
+    assert judge(evidence(*at_once), None).seen == 14
+    assert judge(evidence(*at_once[:6]), None).state is HealthState.DOWN
+
+
 def test_retries_of_one_connection_count_once() -> None:
     retries = [outcome(1, failed=True, minutes=minutes) for minutes in range(30)]
     verdict = judge(evidence(*retries, *working(10, minutes=31)), None)
