@@ -83,7 +83,14 @@ class FakeBankContacts:
 
     def latest(self, institution_id: str, *, since: datetime, limit: int) -> list[Contact]:
         found = [
-            Contact(state.connection_id, state.app_user_id, state.bank_at, state.bank_failed, state.bank_source)
+            Contact(
+                state.connection_id,
+                state.app_user_id,
+                state.bank_at,
+                state.bank_failed,
+                state.bank_source,
+                state.bank_known_at or state.bank_at,
+            )
             for state in (loaded.state for loaded in self.store.states.values())
             if state.source == institution_id
             and state.bank_at is not None

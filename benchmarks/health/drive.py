@@ -25,7 +25,16 @@ from shared.domain.institution_health.evidence import (
     Outcome,
     Verdict,
 )
-from shared.domain.institution_health.recovery import AGAIN, Plan, Probes, Recovery, Situation, plan, plan_again
+from shared.domain.institution_health.recovery import (
+    AGAIN,
+    Plan,
+    Probes,
+    Recovery,
+    Situation,
+    first_checks,
+    plan,
+    plan_again,
+)
 from shared.domain.institution_health.scope import CONTROLS, OWN, Control, Scope, attributed, may_pause, scope
 
 BUCKET, TICK = 5.0, 15.0
@@ -186,20 +195,24 @@ class Institution:
                 self.log.declared.append(Declared(verdict.state, at))
         self.verdict = verdict
 
-    def learn(self, known: Evidence, judged_at: float, results: Probes) -> None:
+    def learn(self, known: Evidence, judged_at: float, checks: Probes) -> None:
         """Learns how many connections usually fail."""
-        verdict, recovery = self.verdict, self.recovery
-        if verdict is None or recovery is None:
-            return
         self.learnt = learn(
             self.learnt,
-            readings(known, verdict.ignore_before),
-            worked=results.worked,
-            failed=results.failed,
+            readings(known, self.verdict.ignore_before if self.verdict else None),
+            worked=checks.worked,
+            failed=checks.failed,
             judged_at=when(judged_at),
-            state=recovery.state if verdict.is_usual else HealthState.DEGRADED,
+            is_usual=self.is_usual,
             now=known.now,
         )
+
+    @property
+    def is_usual(self) -> bool:
+        """As of a record of the backend."""
+        state = self.recovery.state if self.recovery is not None else HealthState.HEALTHY
+        usual = self.verdict is None or self.verdict.is_usual
+        return usual and state in (HealthState.HEALTHY, HealthState.SUSPECTED)
 
     def check(self, at: float, count: int, *, as_control: bool = False) -> int:
         """Checks some connections with /item/get; the number of those whose bank failed."""
@@ -290,7 +303,9 @@ class Backend:
         institution.check_at = NEVER if again is None else (again - START) / timedelta(minutes=1)
 
     def _judge(self, institution: Institution, at: float) -> Plan:
-        judged_at = institution.judged_at
+        judged_at, results = institution.judged_at, Probes(*institution.results)
+        began = first_checks(institution.recovery, results, planned_at=when(judged_at))
+        checks = began if institution.is_usual else Probes()
         known, verdict = institution.judge(at, self.shared_at)
         if verdict.state in UNHEALTHY and institution.state not in UNHEALTHY:
             institution.check(at, OWN)
@@ -305,14 +320,14 @@ class Backend:
             verdict,
             institution.world.bank.size,
             len(institution.waiting),
-            Probes(*institution.results),
+            results,
             self._may_pause(institution, known) if pausing else True,
             max(int(self.usual_per_bucket), 2) - self._released[at // BUCKET],
         )
         institution.results = [0, 0]
         planned = plan(institution.recovery, situation)
         institution.recovery = planned.recovery
-        institution.learn(known, judged_at, situation.probes)
+        institution.learn(known, judged_at, checks)
         institution.log.refused_pauses += planned.call_operator
         return planned
 

@@ -28,32 +28,43 @@ class BankContact(StateGroup):
         bank_at: When the bank was reached, or failed; None if no outcome is known.
         bank_failed: Whether the bank failed.
         bank_source: How the outcome became known.
+        bank_known_at: When it did; later than `bank_at` if Plaid reported an update of its own.
     """
 
     bank_at: datetime | None = None
     bank_failed: bool = False
     bank_source: ContactSource | None = None
+    bank_known_at: datetime | None = None
 
-    def contacted(self, *, at: datetime, failed: bool, source: ContactSource) -> Self:
-        """Records an outcome, unless a newer one is known; a probe confirms what a daily check found."""
+    def contacted(self, *, at: datetime, failed: bool, source: ContactSource, known_at: datetime | None = None) -> Self:
+        """Records an outcome, unless a newer one is known; a probe confirms what Plaid reported before.
+
+        Args:
+            at: When the bank was reached, or failed.
+            failed: Whether it failed.
+            source: How the outcome became known.
+            known_at: When it did; by default at once.
+        """
+        known_at = known_at or at
         if self.bank_at is not None and self.bank_at >= at:
-            confirms = self.bank_at == at and (self.bank_source, source) == (ContactSource.CHECK, ContactSource.ITEM)
-            return self._with(bank_source=source) if confirms else self
-        return self._with(bank_at=at, bank_failed=failed, bank_source=source)
+            reported = self.bank_source in (ContactSource.CHECK, ContactSource.ITEM)
+            confirms = self.bank_at == at and reported and source is ContactSource.ITEM
+            return self._with(bank_source=source, bank_known_at=known_at) if confirms else self
+        return self._with(bank_at=at, bank_failed=failed, bank_source=source, bank_known_at=known_at)
 
     def failed_since(self, before: Self) -> bool:
         """Whether the bank has failed since an earlier state."""
         return self.bank_failed and self.bank_at != before.bank_at
 
-    def item_read(self, *, worked_at: datetime | None, failed_at: datetime | None) -> Self:
+    def item_read(self, *, worked_at: datetime | None, failed_at: datetime | None, now: datetime) -> Self:
         """Records what Plaid reports about its own updates of the item.
 
         An update that worked is only recorded after a failure: a healthy connection must not cost a write per check.
         """
         if failed_at is not None and (worked_at is None or failed_at > worked_at):
-            return self.contacted(at=failed_at, failed=True, source=ContactSource.CHECK)
+            return self.contacted(at=failed_at, failed=True, source=ContactSource.CHECK, known_at=now)
         if self.bank_failed and worked_at is not None:
-            return self.contacted(at=worked_at, failed=False, source=ContactSource.CHECK)
+            return self.contacted(at=worked_at, failed=False, source=ContactSource.CHECK, known_at=now)
         return self
 
 

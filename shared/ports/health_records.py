@@ -19,6 +19,7 @@ class Contact:
     at: datetime
     failed: bool
     source: ContactSource
+    known_at: datetime
 
 
 class HealthRecords(Protocol):

@@ -144,13 +144,14 @@ def contacted(at: datetime, *, failed: bool, source: ContactSource = ContactSour
 
 def test_the_newest_contacts_of_a_bank_are_found_newest_first(ground: Ground) -> None:
     newest = ground.connection("a", **contacted(NOW, failed=True))
-    older = ground.connection("b", **contacted(NOW - HOUR, failed=False, source=ContactSource.ITEM))
+    checked = contacted(NOW - HOUR, failed=False, source=ContactSource.ITEM)
+    older = ground.connection("b", **checked, bank_known_at=NOW - HOUR / 2)
     ground.connection("c", **contacted(NOW - 7 * HOUR, failed=True))
     ground.connection("d")
     ground.connection("e", bank="ins_elsewhere", **contacted(NOW, failed=True))
     expected = [
-        Contact(newest, "user-a", NOW, True, ContactSource.LIVE),
-        Contact(older, "user-b", NOW - HOUR, False, ContactSource.ITEM),
+        Contact(newest, "user-a", NOW, True, ContactSource.LIVE, NOW),
+        Contact(older, "user-b", NOW - HOUR, False, ContactSource.ITEM, NOW - HOUR / 2),
     ]
     assert ground.contacts.latest(ground.bank, since=NOW - 6 * HOUR, limit=10) == expected
     assert ground.contacts.latest(ground.bank, since=NOW - 6 * HOUR, limit=1) == expected[:1]

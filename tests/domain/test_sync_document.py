@@ -83,6 +83,7 @@ STORED: dict[str, Any] = PROGRESS | {
     "deferred_from": NOW,
     "released_until": NOW,
     "bank_at": NOW,
+    "bank_known_at": NOW,
     "bank_failed": True,
     "bank_source": "live",
 }

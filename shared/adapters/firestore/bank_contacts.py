@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from google.cloud import firestore
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-_CONTACT = ["app_user_id", "bank_at", "bank_failed", "bank_source"]
+_CONTACT = ["app_user_id", "bank_at", "bank_failed", "bank_source", "bank_known_at"]
 
 
 @translates_outages
@@ -103,4 +103,5 @@ def _contact(snapshot: Any) -> Contact:
         fields["bank_at"],
         fields["bank_failed"],
         ContactSource(fields["bank_source"]),
+        fields.get("bank_known_at") or fields["bank_at"],
     )

@@ -11,12 +11,13 @@ from itertools import islice, zip_longest
 from operator import itemgetter
 from typing import NamedTuple
 
-from shared.domain.institution_health.evidence import LONGEST_WINDOW, WINDOW, Baseline, Evidence, HealthState, Reading
+from shared.domain.institution_health.evidence import LONGEST_WINDOW, WINDOW, Baseline, Evidence, Reading
 
 NEWEST = 150
 """The most readings that are counted; more of them would change no verdict."""
 
-SETTLED_AFTER = timedelta(hours=1)
+_DECLARED_WITHIN = timedelta(hours=1)
+_ENOUGH = 3  # results of checks of which a majority says something
 _SURE_AFTER = 500  # the baseline is never trusted more than so many outcomes: the usual share drifts
 _NEGLIGIBLE = 1e-6
 _BY_TIME = itemgetter(*map(Reading._fields.index, ("at", "failed", "connection_id")))
@@ -66,6 +67,14 @@ def sampled(newest_first: list[Reading]) -> list[Reading]:
     return [reading for reading in newest_first if reading.sampled]
 
 
+def without_checked(newest_first: list[Reading]) -> list[Reading]:
+    """The readings without failures of daily checks after which other connections have been checked: these decide."""
+    checked = max((one.checked_at for one in newest_first if one.sampled and one.checked_at), default=None)
+    if checked is None:
+        return newest_first
+    return [one for one in newest_first if one.sampled or one.checked_at is None or one.checked_at > checked]
+
+
 def counts(evidence: Evidence, newest_first: list[Reading]) -> list[Count]:
     """Counts of the newest readings back to each one that failed, and of all readings, which are the last count.
 
@@ -93,7 +102,7 @@ def counts(evidence: Evidence, newest_first: list[Reading]) -> list[Count]:
 
 
 class Learnt(NamedTuple):
-    """The usual share of failures, and until when live calls are in it or must not be."""
+    """The usual share of failures; live calls until `until` are counted in it, or left out for good."""
 
     baseline: Baseline
     until: datetime
@@ -106,30 +115,30 @@ def learn(
     worked: int,
     failed: int,
     judged_at: datetime | None,
-    state: HealthState,
+    is_usual: bool,
     now: datetime,
 ) -> Learnt:
-    """Adds live calls and checks to the baseline, while there is no sign of an outage.
+    """Adds live calls and checks to the baseline.
 
-    Live calls wait until an outage would have been declared. The failure that has an institution judged after a longer
-    time is left out: the calls before it are those of any moment, but moments with failures are judged more often
-    (https://en.wikipedia.org/wiki/Arrival_theorem). All results of checks count, not only the newest one of each
-    connection: failures have more connections checked, so that the newest results are often successes. Checks most of
-    which failed are left out: they are rare without an outage.
+    Live calls wait for an hour, in which an outage would be declared. If the institution was last judged more than an
+    hour ago, the calls of the last hour are left out, and with them the failure because of which it is judged now. The
+    calls before are those of any moment, but moments with failures are judged more often
+    (https://en.wikipedia.org/wiki/Arrival_theorem). Checks count only if they began a suspicion, and most of them did
+    not fail: the others are often those of an outage.
 
     Args:
         learnt: What was learnt before.
         newest_first: The newest readings.
-        worked, failed: The results of the checks since the latest judgement.
+        worked, failed: The results of the checks that began a suspicion, since the latest judgement.
         judged_at: When the institution was last judged.
-        state: `healthy`, or `suspected` because of single failures; nothing is learnt in other states.
+        is_usual: Whether nothing indicates an outage; otherwise nothing is learnt.
         now: The present.
     """
-    if state not in (HealthState.HEALTHY, HealthState.SUSPECTED):
+    if not is_usual:
         return Learnt(learnt.baseline, now)
-    old_enough = now - SETTLED_AFTER
+    old_enough = now - _DECLARED_WITHIN
     results = [one.failed for one in newest_first if one.live and learnt.until < one.at <= old_enough]
-    if failed <= worked:
+    if failed <= worked or failed + worked < _ENOUGH:
         results += [True] * failed + [False] * worked
     until = now if judged_at is None or judged_at < old_enough else max(old_enough, learnt.until)
     elapsed = max(until - learnt.until, timedelta(0))

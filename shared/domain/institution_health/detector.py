@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.domain.institution_health.counting import Count, counts, readings, sampled
+from shared.domain.institution_health.counting import Count, counts, readings, sampled, without_checked
 from shared.domain.institution_health.evidence import (
     Evidence,
     HealthState,
@@ -58,10 +58,10 @@ def judge(evidence: Evidence, previous: Verdict | None) -> Verdict:
         previous: The latest verdict, if any. An unhealthy institution must look healthy for a while to be so again.
     """
     newest = readings(evidence, previous.ignore_before if previous else None)
-    return decide(evidence, newest, find(evidence, newest, previous), previous)
+    return decide(evidence, newest, find(evidence, newest), previous)
 
 
-def find(evidence: Evidence, newest: list[Reading], previous: Verdict | None) -> Finding:
+def find(evidence: Evidence, newest: list[Reading]) -> Finding:
     """The state that the newest evidence supports."""
     known = sampled(newest)
     counted = counts(evidence, known)
@@ -75,9 +75,10 @@ def find(evidence: Evidence, newest: list[Reading], previous: Verdict | None) ->
         return Finding(HealthState.DOWN, "failures_and_plaid", counted[0])
     if degraded := _strongest(counted, _is_degraded, evidence.connections):
         return Finding(HealthState.DEGRADED, "some_failures", degraded)
-    # A failure of a daily check has more connections checked once, and these decide.
-    new = [one for one in newest if one.sampled or previous is None or one.at > previous.since]
-    unusual = _strongest(counts(evidence, new), _is_unusual, evidence.connections)
+    unsettled = counts(evidence, new := without_checked(newest))
+    unusual = _strongest(unsettled, _is_unusual, evidence.connections)
+    if evidence.connections < SMALL and any(one.failed and not one.sampled for one in new):
+        unusual = unusual or unsettled[-1]  # of a daily check, Plaid's update may be older than many calls
     if unusual and plaid is not HealthState.HEALTHY:
         return Finding(HealthState.DEGRADED, "failures_and_plaid", unusual)
     if plaid is not HealthState.HEALTHY:

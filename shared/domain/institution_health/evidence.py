@@ -42,7 +42,13 @@ class RefreshInterval(StrEnum):
 
 
 class Reading(NamedTuple):
-    """A result of one connection that reached the bank; `live` as in `Outcome`, `sampled` as in `ItemUpdate`."""
+    """A result of one connection that reached the bank.
+
+    Attributes:
+        at, failed, connection_id, app_user_id, live: As in `Outcome`.
+        sampled: As in `ItemUpdate`.
+        checked_at: As in `ItemUpdate`; None for other results.
+    """
 
     at: datetime
     failed: bool
@@ -50,6 +56,7 @@ class Reading(NamedTuple):
     app_user_id: str
     live: bool = False
     sampled: bool = True
+    checked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,10 @@ class ItemUpdate:
     def __post_init__(self) -> None:
         """Made once, because every judgement reads it."""
         at, failed = self.at, self.failed
-        reading = Reading(at, failed, self.connection_id, self.app_user_id, sampled=self.sampled) if at else None
+        reading = None
+        if at is not None:
+            who = (self.connection_id, self.app_user_id)
+            reading = Reading(at, failed, *who, sampled=self.sampled, checked_at=self.checked_at)
         object.__setattr__(self, "reading", reading)
 
     @property
@@ -158,11 +168,11 @@ LOWEST_SHARE, HIGHEST_SHARE = 0.01, 0.30
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """How many connections of an institution usually fail: counts of 28 days, frozen while it is not healthy.
+    """How many connections of an institution usually fail: results of about 28 days (`learn` in counting.py).
 
     Attributes:
-        failed: Outcomes that failed, one per connection and day.
-        seen: All outcomes, one per connection and day.
+        failed: Results that failed.
+        seen: All results.
     """
 
     failed: float = 0
@@ -175,10 +185,7 @@ class Baseline:
         return min(max(mean, LOWEST_SHARE), HIGHEST_SHARE)
 
     def after(self, elapsed: timedelta, *, failed: int, seen: int) -> "Baseline":
-        """The baseline after some time with these outcomes; older outcomes lose weight over 28 days.
-
-        Call it only while the institution is healthy, with each connection counted once a day.
-        """
+        """The baseline after some time with these results; older ones lose weight over 28 days."""
         kept = math.exp(-elapsed / REMEMBERED)
         return Baseline(self.failed * kept + failed, self.seen * kept + seen)
 

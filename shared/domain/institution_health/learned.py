@@ -92,11 +92,11 @@ def model() -> Model:
 def judge(evidence: Evidence, previous: Verdict | None) -> Verdict:
     """Judges an institution; the arguments and the answer are those of the rule's `judge`."""
     newest = readings(evidence, previous.ignore_before if previous else None)
-    return decide(evidence, newest, _find(evidence, newest, previous, model()), previous)
+    return decide(evidence, newest, _find(evidence, newest, model()), previous)
 
 
-def _find(evidence: Evidence, newest: list[Reading], previous: Verdict | None, by: Model) -> Finding:
-    found = find(evidence, newest, previous)
+def _find(evidence: Evidence, newest: list[Reading], by: Model) -> Finding:
+    found = find(evidence, newest)
     strongest = most_unusual(counts(evidence, sampled(newest)))
     plaid = plaid_says(evidence)
     several = strongest.failing >= _DECLARED_FAILING and strongest.users >= USERS

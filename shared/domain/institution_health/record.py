@@ -17,7 +17,7 @@ from shared.domain.institution_health.evidence import (
     Verdict,
 )
 from shared.domain.institution_health.outage import Outage
-from shared.domain.institution_health.recovery import CHECK_AGAIN, OVERRIDE, Probes, Recovery
+from shared.domain.institution_health.recovery import CHECK_AGAIN, OVERRIDE, Probes, Recovery, first_checks
 
 
 class Override(BaseModel):
@@ -50,7 +50,7 @@ class HealthRecord(BaseModel):
         planned_at: When the latest plan was made.
         plaid: Plaid's own status.
         baseline: The usual share of failing connections.
-        baseline_at: Until when live calls are in the baseline, or must not be.
+        baseline_at: Live calls until then are in the baseline, or left out for good.
         override: The operator's override, which may have expired.
         announce_at: When users may have to be notified of the outage.
         ended: The beginning of an outage whose end users must still be notified of.
@@ -137,23 +137,31 @@ class HealthRecord(BaseModel):
     def learning(self, before: "HealthRecord", newest: list[Reading], *, now: datetime) -> Self:
         """Learns the usual share of failures; it is frozen while the bank, Plaid or our own configuration fails.
 
-        Single failures suspend nothing: without the times that have some, an unreliable bank would look reliable.
+        Single failures do not stop the learning: if times with failures were skipped, an unreliable bank would look
+        reliable.
 
         Args:
             before: The record before this judgement, with the results of the latest checks.
             newest: The newest readings of this judgement.
             now: The present.
         """
+        checks = first_checks(before.recovery, before.probes, planned_at=before.planned_at)
         learnt = learn(
             Learnt(self.baseline, self.baseline_at or now - LONGEST_WINDOW),
             newest,
-            worked=before.probes.worked,
-            failed=before.probes.failed,
+            worked=checks.worked if before.is_usual else 0,
+            failed=checks.failed if before.is_usual else 0,
             judged_at=before.planned_at,
-            state=self.state if self.verdict is not None and self.verdict.is_usual else HealthState.DEGRADED,
+            is_usual=self.is_usual,
             now=now,
         )
         return self.model_copy(update={"baseline": learnt.baseline, "baseline_at": learnt.until})
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether nothing indicates an outage: at most single failures."""
+        is_usual = self.verdict is None or self.verdict.is_usual
+        return is_usual and self.state in (HealthState.HEALTHY, HealthState.SUSPECTED)
 
 
 class Watchlist(BaseModel):

@@ -66,7 +66,7 @@ class EvidenceGatherer:
             now=now,
             connections=record.connections,
             outcomes=tuple(_outcome(one) for one in known if one.source not in _OF_PLAID),
-            updates=tuple(_update(one, now) for one in known if one.source in _OF_PLAID),
+            updates=tuple(_update(one) for one in known if one.source in _OF_PLAID),
             plaid=record.plaid,
             baseline=record.baseline,
             logins_lost=tuple(lost),
@@ -78,7 +78,7 @@ def _outcome(one: Contact) -> Outcome:
     return Outcome(one.connection_id, one.app_user_id, one.at, one.failed, one.source is ContactSource.LIVE)
 
 
-def _update(one: Contact, now: datetime) -> ItemUpdate:
+def _update(one: Contact) -> ItemUpdate:
     worked, failed = (None, one.at) if one.failed else (one.at, None)
     sampled = one.source is not ContactSource.CHECK
-    return ItemUpdate(one.connection_id, one.app_user_id, worked, failed, now, sampled)
+    return ItemUpdate(one.connection_id, one.app_user_id, worked, failed, one.known_at, sampled)

@@ -110,7 +110,9 @@ class ConnectionProbes:
         loaded = self.syncs.load(connection_id)
         if loaded is None:
             return
-        state = loaded.state.contacted(at=update.at, failed=update.failed, source=ContactSource.ITEM)
+        state = loaded.state.contacted(
+            at=update.at, failed=update.failed, source=ContactSource.ITEM, known_at=self.clock.now()
+        )
         if state != loaded.state:
             self.syncs.save(state.touched(), expected=loaded.version)
 

@@ -270,7 +270,7 @@ class ItemStatusRefresh:
         if decision.event is StatusEvent.REVOKED and decision.error is not None:
             return state.stop(now=now, error=ErrorSummary.of(decision.error))
         worked_at, failed_at = decision.updates
-        state = state.item_read(worked_at=worked_at, failed_at=failed_at)
+        state = state.item_read(worked_at=worked_at, failed_at=failed_at, now=now)
         changed = state.checked(needs_user=after.error_code is not None) if after != before else state
         if decision.moved:
             changed = changed.moved_to(decision.moved["institution_id"], now=now)

@@ -1,7 +1,6 @@
 """The verdict on an institution, from the newest readings of its connections."""
 
 import random
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -116,25 +115,27 @@ def test_failed_updates_of_items_are_an_outage() -> None:
     assert judge(Evidence("ins_1", NOW, 100, updates=updates, baseline=KNOWN), None).state is HealthState.DOWN
 
 
-def daily_check(minutes: float) -> ItemUpdate:
-    at = NOW - timedelta(minutes=minutes)
-    return ItemUpdate("c900", "u900", None, at, NOW, sampled=False)
+def check(number: int, *, failed: bool, updated: float, read: float, sampled: bool) -> ItemUpdate:
+    """An answer of /item/get, with the minutes since Plaid's update and since the backend read it."""
+    at = NOW - timedelta(minutes=updated)
+    worked_at, failed_at = (None, at) if failed else (at, None)
+    checked_at = NOW - timedelta(minutes=read)
+    return ItemUpdate(f"c{900 + number}", f"u{900 + number}", worked_at, failed_at, checked_at, sampled)
 
 
 def test_failure_of_a_daily_check_is_looked_into_also_while_live_calls_work() -> None:
-    live = tuple(working(20, minutes=2))
-    verdict = judge(Evidence("ins_1", NOW, 100, live, (daily_check(1),), baseline=KNOWN), None)
+    found = check(0, failed=True, updated=60, read=1, sampled=False)
+    verdict = judge(Evidence("ins_1", NOW, 100, tuple(working(20, minutes=2)), (found,), baseline=KNOWN), None)
     assert (verdict.state, verdict.reason) == (HealthState.SUSPECTED, "first_failures")
 
 
-def test_failure_of_a_daily_check_is_looked_into_once() -> None:
-    suspected = Verdict(HealthState.SUSPECTED, None, NOW - timedelta(minutes=5))
-    known = Evidence("ins_1", NOW, 100, tuple(working(5, minutes=2)), (daily_check(6),), baseline=KNOWN)
-    verdict = judge(known, suspected)
-    assert verdict.state is HealthState.HEALTHY
-    assert judge(known, verdict).state is HealthState.HEALTHY
-    newer = Evidence("ins_1", NOW, 100, (), (daily_check(-5),), baseline=KNOWN)
-    assert judge(replace(newer, now=NOW + timedelta(minutes=5)), verdict).state is HealthState.SUSPECTED
+def test_checks_of_other_connections_settle_the_failures_of_earlier_daily_checks_only() -> None:
+    probes = tuple(check(number, failed=False, updated=90, read=3, sampled=True) for number in range(1, 6))
+    earlier = check(6, failed=True, updated=60, read=5, sampled=False)
+    assert judge(Evidence("ins_1", NOW, 100, (), (*probes, earlier), baseline=KNOWN), None).state is HealthState.HEALTHY
+    later = check(7, failed=True, updated=80, read=1, sampled=False)
+    found = judge(Evidence("ins_1", NOW, 100, (), (*probes, earlier, later), baseline=KNOWN), None)
+    assert found.state is HealthState.SUSPECTED
 
 
 def test_live_calls_fail_while_updates_work() -> None:

@@ -50,3 +50,23 @@ def test_a_silent_outage_that_the_daily_checks_find_is_declared_at_once(engine: 
     engine.judge_enqueued()
     assert engine.state() is HealthState.DOWN
     assert engine.record(BANK).outage(now=engine.world.clock.at) is None, "an operator decides: it is most of all banks"
+
+
+def test_a_silent_outage_is_found_although_plaid_noticed_it_before_an_earlier_suspicion_was_settled(
+    engine: Engine,
+) -> None:
+    clock = engine.world.clock
+    engine.items()[0].last_failed_update = clock.at + timedelta(minutes=1)
+    clock.move(timedelta(minutes=2))
+    engine.world.check.daily_check(engine.names[0])
+    for _ in range(4):
+        clock.move(timedelta(minutes=5))
+        engine.judge_enqueued()
+    verdict = engine.record().verdict
+    assert verdict is not None
+    assert verdict.state is HealthState.HEALTHY, "the suspicion is settled"
+    for item in engine.items()[1:]:
+        item.last_failed_update = verdict.since - timedelta(minutes=1)
+    check_all(engine)
+    engine.judge_enqueued()
+    assert engine.state() is HealthState.DOWN
