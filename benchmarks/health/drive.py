@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from benchmarks.health.replay import DAY, START, Bank, Replay
 from benchmarks.health.world import BankWorld, Event, when
-from shared.domain.institution_health.counting import Learnt, learn, readings
+from shared.domain.institution_health.counting import readings
 from shared.domain.institution_health.detector import UNHEALTHY, Detector
 from shared.domain.institution_health.evidence import (
     Baseline,
@@ -31,11 +31,11 @@ from shared.domain.institution_health.recovery import (
     Probes,
     Recovery,
     Situation,
-    first_checks,
     plan,
     plan_again,
 )
 from shared.domain.institution_health.scope import CONTROLS, OWN, Control, Scope, attributed, may_pause, scope
+from shared.domain.institution_health.usual_share import Learnt, first_checks, learn
 
 BUCKET, TICK = 5.0, 15.0
 UNDECLARED = frozenset({HealthState.SUSPECTED, HealthState.DEGRADED})

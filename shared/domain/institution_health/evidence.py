@@ -168,7 +168,7 @@ LOWEST_SHARE, HIGHEST_SHARE = 0.01, 0.30
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """How many connections of an institution usually fail: results of about 28 days (`learn` in counting.py).
+    """How many connections of an institution usually fail: results of about 28 days (usual_share.py).
 
     Attributes:
         failed: Results that failed.

@@ -6,7 +6,6 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, field_serializer
 
-from shared.domain.institution_health.counting import Learnt, learn
 from shared.domain.institution_health.evidence import (
     LONGEST_WINDOW,
     Baseline,
@@ -17,7 +16,8 @@ from shared.domain.institution_health.evidence import (
     Verdict,
 )
 from shared.domain.institution_health.outage import Outage
-from shared.domain.institution_health.recovery import CHECK_AGAIN, OVERRIDE, Probes, Recovery, first_checks
+from shared.domain.institution_health.recovery import CHECK_AGAIN, OVERRIDE, Probes, Recovery
+from shared.domain.institution_health.usual_share import Learnt, first_checks, learn
 
 
 class Override(BaseModel):

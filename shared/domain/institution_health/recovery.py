@@ -146,19 +146,6 @@ def plan_again(state: HealthState, results: Probes) -> bool:
     return results.failed > 0 and results.failed >= results.worked
 
 
-def first_checks(recovery: Recovery | None, results: Probes, *, planned_at: datetime | None) -> Probes:
-    """The results of the checks with which a suspicion began: later ones were made because of earlier results.
-
-    Args:
-        recovery: The progress at the latest plan.
-        results: The results since then.
-        planned_at: When the latest plan was made.
-    """
-    if recovery is None or recovery.state is not HealthState.SUSPECTED or recovery.since != planned_at:
-        return Probes()
-    return results
-
-
 def plan(previous: Recovery | None, situation: Situation) -> Plan:
     """Decides what to do about an institution.
 

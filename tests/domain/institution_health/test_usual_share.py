@@ -8,10 +8,10 @@ import pytest
 
 from benchmarks.health.drive import Backend, Institution
 from benchmarks.health.replay import DAY, Bank, Outage, Replay
-from shared.domain.institution_health.counting import Learnt, learn
 from shared.domain.institution_health.detector import judge
 from shared.domain.institution_health.evidence import Baseline, HealthState, Reading
-from shared.domain.institution_health.recovery import Probes, Recovery, first_checks
+from shared.domain.institution_health.recovery import Probes, Recovery
+from shared.domain.institution_health.usual_share import Learnt, first_checks, learn
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
