@@ -9,7 +9,7 @@ from emulators.setup import ROOT
 from shared.domain.products.kinds import ProductKind
 
 # An error code and fields, which are no collections.
-OTHERS = {"bank_unavailable", "bank_at", "bank_failed", "bank_source"}
+OTHERS = {"bank_unavailable", "bank_at", "bank_failed", "bank_known_at", "bank_source"}
 
 
 def in_code() -> set[str]:
