@@ -134,10 +134,12 @@ def test_a_reader_far_down_loses_neither_their_place_nor_what_another_device_wro
     expect(page.locator(".list-end")).not_to_contain_text("Loading")
     row.click()
     expect(dialog).to_be_visible()
+    frames(page)
     shown, place = found.inner_text(), row.bounding_box()
     pattern = {**(ann.admin().get(at(ann, 0)) or {}), "date": str(datetime.now(UTC).date())}
     store(ann).seed({at(ann, i): {**pattern, "transaction_id": f"older-{i}"} for i in range(OLDER, OLDER + NEWER)})
     expect(found).not_to_have_text(shown)
+    frames(page)  # the list scrolls once it has its new rows
     assert row.bounding_box() == place
 
     # Back closes the dialog first, and only then leaves the page.
