@@ -323,6 +323,12 @@ class Bank:
             raise TimedOut(f"{late}: {found[:10]}") from None
 
 
+def without_checks(document: Json | None) -> Json:
+    """A document without what the checks of a bank with failures, or of other banks beside it, write at any time."""
+    checks = ("bank_at", "bank_failed", "bank_known_at", "bank_source", "looks")
+    return {name: value for name, value in (document or {}).items() if name not in checks}
+
+
 def documents(answer: httpx.Response) -> list[Json]:
     """The documents in a query's answer."""
     return [decode_fields(row["document"]) for row in answer.raise_for_status().json() if "document" in row]

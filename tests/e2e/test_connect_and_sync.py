@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from emulators.client import User, sign_up
-from tests.e2e.bank import AT_ONCE, DATA, INSTITUTION, Bank, custom_user, documents, wait_until
+from tests.e2e.bank import AT_ONCE, DATA, INSTITUTION, Bank, custom_user, documents, wait_until, without_checks
 from tests.firestore_rest import Json
 
 NewUser = Callable[[], User]
@@ -320,10 +320,8 @@ def test_broken_login_sets_an_error_and_its_repair_clears_it(bank: Bank, user: U
 
 
 def synced(bank: Bank, connection: Json) -> Json:
-    """The state of the syncs, without what the checks of a bank with failures write at any time."""
-    state = bank.admin.get(f"bank_sync_state/{connection['connection_id']}") or {}
-    checks = ("bank_at", "bank_failed", "bank_source", "looks")
-    return {name: value for name, value in state.items() if name not in checks}
+    """The state of the syncs."""
+    return without_checks(bank.admin.get(f"bank_sync_state/{connection['connection_id']}"))
 
 
 @pytest.mark.parametrize("mode", ["wrong_signature", "old_iat", "altered_body", "unknown_kid"])
