@@ -83,7 +83,7 @@ def main() -> int:
     parser.add_argument(
         "--health",
         action="store_true",
-        help="only the outage detectors' evaluation: 40 minutes, resumed if interrupted",
+        help="only the outage detectors' evaluation: 15 minutes, resumed if interrupted",
     )
     given = parser.parse_args()
     if given.health:

@@ -1,7 +1,7 @@
 """`python -m benchmarks.health`: measures the outage detector.
 
 With `--replay FILE` it prints one JSON object of measures for that file. Otherwise it prints the table of goals, over
-generated replays with held-out seeds; that takes about half an hour on two idle cores, with `--quick` two minutes. An
+generated replays with held-out seeds; that takes about 15 minutes on two idle cores, with `--quick` two minutes. An
 interrupted evaluation resumes.
 """
 
