@@ -25,17 +25,9 @@ from shared.domain.institution_health.evidence import (
     Outcome,
     Verdict,
 )
-from shared.domain.institution_health.recovery import (
-    AGAIN,
-    Plan,
-    Probes,
-    Recovery,
-    Situation,
-    plan,
-    plan_again,
-)
+from shared.domain.institution_health.recovery import AGAIN, Plan, Probes, Recovery, Situation, plan, plan_again
 from shared.domain.institution_health.scope import CONTROLS, OWN, Control, Scope, attributed, may_pause, scope
-from shared.domain.institution_health.usual_share import Learnt, first_checks, learn
+from shared.domain.institution_health.usual_share import Learnt, first_checks, is_usual, learn
 
 BUCKET, TICK = 5.0, 15.0
 UNDECLARED = frozenset({HealthState.SUSPECTED, HealthState.DEGRADED})
@@ -200,19 +192,11 @@ class Institution:
         self.learnt = learn(
             self.learnt,
             readings(known, self.verdict.ignore_before if self.verdict else None),
-            worked=checks.worked,
-            failed=checks.failed,
+            checks=checks,
             judged_at=when(judged_at),
-            is_usual=self.is_usual,
+            usual=is_usual(self.verdict, self.recovery),
             now=known.now,
         )
-
-    @property
-    def is_usual(self) -> bool:
-        """As of a record of the backend."""
-        state = self.recovery.state if self.recovery is not None else HealthState.HEALTHY
-        usual = self.verdict is None or self.verdict.is_usual
-        return usual and state in (HealthState.HEALTHY, HealthState.SUSPECTED)
 
     def check(self, at: float, count: int, *, as_control: bool = False) -> int:
         """Checks some connections with /item/get; the number of those whose bank failed."""
@@ -304,8 +288,7 @@ class Backend:
 
     def _judge(self, institution: Institution, at: float) -> Plan:
         judged_at, results = institution.judged_at, Probes(*institution.results)
-        began = first_checks(institution.recovery, results, planned_at=when(judged_at))
-        checks = began if institution.is_usual else Probes()
+        checks = first_checks(institution.verdict, institution.recovery, results, planned_at=when(judged_at))
         known, verdict = institution.judge(at, self.shared_at)
         if verdict.state in UNHEALTHY and institution.state not in UNHEALTHY:
             institution.check(at, OWN)

@@ -17,7 +17,7 @@ from shared.domain.institution_health.evidence import (
 )
 from shared.domain.institution_health.outage import Outage
 from shared.domain.institution_health.recovery import CHECK_AGAIN, OVERRIDE, Probes, Recovery
-from shared.domain.institution_health.usual_share import Learnt, first_checks, learn
+from shared.domain.institution_health.usual_share import Learnt, first_checks, is_usual, learn
 
 
 class Override(BaseModel):
@@ -145,23 +145,15 @@ class HealthRecord(BaseModel):
             newest: The newest readings of this judgement.
             now: The present.
         """
-        checks = first_checks(before.recovery, before.probes, planned_at=before.planned_at)
         learnt = learn(
             Learnt(self.baseline, self.baseline_at or now - LONGEST_WINDOW),
             newest,
-            worked=checks.worked if before.is_usual else 0,
-            failed=checks.failed if before.is_usual else 0,
+            checks=first_checks(before.verdict, before.recovery, before.probes, planned_at=before.planned_at),
             judged_at=before.planned_at,
-            is_usual=self.is_usual,
+            usual=is_usual(self.verdict, self.recovery),
             now=now,
         )
         return self.model_copy(update={"baseline": learnt.baseline, "baseline_at": learnt.until})
-
-    @property
-    def is_usual(self) -> bool:
-        """Whether nothing indicates an outage: at most single failures."""
-        is_usual = self.verdict is None or self.verdict.is_usual
-        return is_usual and self.state in (HealthState.HEALTHY, HealthState.SUSPECTED)
 
 
 class Watchlist(BaseModel):

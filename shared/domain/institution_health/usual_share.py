@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from shared.domain.institution_health.evidence import Baseline, HealthState, Reading
+from shared.domain.institution_health.evidence import Baseline, HealthState, Reading, Verdict
 from shared.domain.institution_health.recovery import Probes, Recovery
 
 _DECLARED_WITHIN = timedelta(hours=1)
@@ -21,10 +21,9 @@ def learn(
     learnt: Learnt,
     newest_first: list[Reading],
     *,
-    worked: int,
-    failed: int,
+    checks: Probes,
     judged_at: datetime | None,
-    is_usual: bool,
+    usual: bool,
     now: datetime,
 ) -> Learnt:
     """Adds live calls and checks to the baseline.
@@ -38,30 +37,37 @@ def learn(
     Args:
         learnt: What was learnt before.
         newest_first: The newest readings.
-        worked, failed: The results of the checks that began a suspicion, since the latest judgement.
+        checks: The results of the checks that began a suspicion, since the latest judgement.
         judged_at: When the institution was last judged.
-        is_usual: Whether nothing indicates an outage; otherwise nothing is learnt.
+        usual: Whether nothing indicates an outage (`is_usual`); otherwise nothing is learnt.
         now: The present.
     """
-    if not is_usual:
+    if not usual:
         return Learnt(learnt.baseline, now)
     old_enough = now - _DECLARED_WITHIN
     results = [one.failed for one in newest_first if one.live and learnt.until < one.at <= old_enough]
-    if failed <= worked or failed + worked < _ENOUGH:
-        results += [True] * failed + [False] * worked
+    if checks.failed <= checks.worked or checks.failed + checks.worked < _ENOUGH:
+        results += [True] * checks.failed + [False] * checks.worked
     until = now if judged_at is None or judged_at < old_enough else max(old_enough, learnt.until)
     elapsed = max(until - learnt.until, timedelta(0))
     return Learnt(learnt.baseline.after(elapsed, failed=sum(results), seen=len(results)), until)
 
 
-def first_checks(recovery: Recovery | None, results: Probes, *, planned_at: datetime | None) -> Probes:
+def is_usual(verdict: Verdict | None, recovery: Recovery | None) -> bool:
+    """Whether nothing indicates an outage of the bank, of Plaid or of ours: at most single failures."""
+    state = recovery.state if recovery is not None else HealthState.HEALTHY
+    return (verdict is None or verdict.is_usual) and state in (HealthState.HEALTHY, HealthState.SUSPECTED)
+
+
+def first_checks(
+    verdict: Verdict | None, recovery: Recovery | None, results: Probes, *, planned_at: datetime | None
+) -> Probes:
     """The results of the checks with which a suspicion began: later ones were made because of earlier results.
 
     Args:
-        recovery: The progress at the latest plan.
+        verdict, recovery: The verdict and the progress at the latest plan.
         results: The results since then.
         planned_at: When the latest plan was made.
     """
-    if recovery is None or recovery.state is not HealthState.SUSPECTED or recovery.since != planned_at:
-        return Probes()
-    return results
+    began = recovery is not None and recovery.state is HealthState.SUSPECTED and recovery.since == planned_at
+    return results if began and is_usual(verdict, recovery) else Probes()

@@ -9,9 +9,9 @@ import pytest
 from benchmarks.health.drive import Backend, Institution
 from benchmarks.health.replay import DAY, Bank, Outage, Replay
 from shared.domain.institution_health.detector import judge
-from shared.domain.institution_health.evidence import Baseline, HealthState, Reading
+from shared.domain.institution_health.evidence import Baseline, HealthState, Reading, Verdict
 from shared.domain.institution_health.recovery import Probes, Recovery
-from shared.domain.institution_health.usual_share import Learnt, first_checks, learn
+from shared.domain.institution_health.usual_share import Learnt, first_checks, is_usual, learn
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -32,10 +32,11 @@ def judged(
     worked: int = 0,
     failed: int = 0,
     judged_at: datetime = NOW,
-    is_usual: bool = True,
+    usual: bool = True,
     now: datetime = NOW,
 ) -> Learnt:
-    return learn(learnt, [*newest], worked=worked, failed=failed, judged_at=judged_at, is_usual=is_usual, now=now)
+    checks = Probes(worked, failed)
+    return learn(learnt, [*newest], checks=checks, judged_at=judged_at, usual=usual, now=now)
 
 
 def learnt_in(days: float, *banks: Bank, seed: int = 3) -> float:
@@ -89,18 +90,41 @@ def test_of_one_or_two_checks_failures_count_too() -> None:
     assert counted(judged(judged(BEFORE, failed=1), failed=2)) == (3, 3)
 
 
+def verdict(reason: str) -> Verdict:
+    return Verdict(HealthState.SUSPECTED, None, NOW, reason=reason)
+
+
 def test_only_the_checks_that_begin_a_suspicion_count() -> None:
+    suspected, found, single = Recovery(HealthState.SUSPECTED, NOW), Probes(4, 1), verdict("first_failures")
+    assert first_checks(single, suspected, found, planned_at=NOW) == found
+    assert first_checks(single, suspected, found, planned_at=NOW + HOUR) == Probes()
+    assert first_checks(single, Recovery(HealthState.DOWN, NOW), found, planned_at=NOW) == Probes()
+    assert first_checks(None, None, found, planned_at=None) == Probes()
+
+
+def test_checks_during_an_incident_of_plaid_do_not_count() -> None:
     suspected, found = Recovery(HealthState.SUSPECTED, NOW), Probes(4, 1)
-    assert first_checks(suspected, found, planned_at=NOW) == found
-    assert first_checks(suspected, found, planned_at=NOW + HOUR) == Probes()
-    assert first_checks(Recovery(HealthState.DOWN, NOW), found, planned_at=NOW) == Probes()
-    assert first_checks(None, found, planned_at=None) == Probes()
+    assert first_checks(verdict("plaid_or_us"), suspected, found, planned_at=NOW) == Probes()
+
+
+@pytest.mark.parametrize(
+    ("reason", "state", "usual"),
+    [
+        ("healthy", HealthState.HEALTHY, True),
+        ("first_failures", HealthState.SUSPECTED, True),
+        ("healthy", HealthState.RECOVERING, False),
+        ("plaid_reports", HealthState.SUSPECTED, False),
+        ("operator", HealthState.HEALTHY, False),
+    ],
+)
+def test_single_failures_are_usual_but_no_sign_of_an_outage_is(reason: str, state: HealthState, usual: bool) -> None:
+    assert is_usual(verdict(reason), Recovery(state, NOW)) is usual
 
 
 def test_nothing_counts_of_an_outage_and_of_the_hour_before_it() -> None:
     newest = [call(0.25, failed=True), call(0.5, failed=True)]
     suspected = judged(BEFORE, *newest, failed=5)
-    down = judged(suspected, *newest, worked=1, is_usual=False, now=NOW + HOUR)
+    down = judged(suspected, *newest, worked=1, usual=False, now=NOW + HOUR)
     over = judged(down, *newest, now=NOW + 3 * HOUR)
     assert counted(over) == (0, 0)
 
