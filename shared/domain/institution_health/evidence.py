@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import NamedTuple
 
 WINDOW = timedelta(minutes=60)
@@ -59,7 +60,7 @@ class Reading(NamedTuple):
     checked_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, which a cached property cannot have
 class Outcome:
     """The latest outcome of one connection.
 
@@ -69,7 +70,6 @@ class Outcome:
         failed: The institution failed. False means that the call worked.
         live: The call reached the bank: a refresh, a live balance, a first extraction. A sync reads Plaid's cache, so
             that a sync that worked says nothing about the bank and is ignored; a sync that failed counts.
-        reading: What it says about the bank; None if it says nothing.
     """
 
     connection_id: str
@@ -77,16 +77,15 @@ class Outcome:
     at: datetime
     failed: bool
     live: bool
-    reading: Reading | None = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        """Made once, because every judgement reads it."""
+    @cached_property
+    def reading(self) -> Reading | None:
+        """What it says about the bank; None if it says nothing."""
         felt = self.live or self.failed
-        reading = Reading(self.at, self.failed, self.connection_id, self.app_user_id, self.live) if felt else None
-        object.__setattr__(self, "reading", reading)
+        return Reading(self.at, self.failed, self.connection_id, self.app_user_id, self.live) if felt else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ItemUpdate:
     """Plaid's own updates of one connection's transactions, from /item/get.
 
@@ -99,7 +98,6 @@ class ItemUpdate:
         checked_at: When Plaid was asked.
         sampled: Whether the answer is known whatever it was. Of a daily check only failures are known: they say that
             something fails, but not how large a share.
-        reading: The newest update as a reading; None if Plaid reports none.
     """
 
     connection_id: str
@@ -108,16 +106,14 @@ class ItemUpdate:
     last_failed_update: datetime | None
     checked_at: datetime
     sampled: bool = True
-    reading: Reading | None = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        """Made once, because every judgement reads it."""
-        at, failed = self.at, self.failed
-        reading = None
-        if at is not None:
-            who = (self.connection_id, self.app_user_id)
-            reading = Reading(at, failed, *who, sampled=self.sampled, checked_at=self.checked_at)
-        object.__setattr__(self, "reading", reading)
+    @cached_property
+    def reading(self) -> Reading | None:
+        """The newest update as a reading; None if Plaid reports none."""
+        if (at := self.at) is None:
+            return None
+        who = (self.connection_id, self.app_user_id)
+        return Reading(at, self.failed, *who, sampled=self.sampled, checked_at=self.checked_at)
 
     @property
     def failed(self) -> bool:
