@@ -75,10 +75,11 @@ def find(evidence: Evidence, newest: list[Reading]) -> Finding:
         return Finding(HealthState.DOWN, "failures_and_plaid", counted[0])
     if degraded := _strongest(counted, _is_degraded, evidence.connections):
         return Finding(HealthState.DEGRADED, "some_failures", degraded)
-    unsettled = counts(evidence, new := without_checked(newest))
-    unusual = _strongest(unsettled, _is_unusual, evidence.connections)
-    if evidence.connections < SMALL and any(one.failed and not one.sampled for one in new):
-        unusual = unusual or unsettled[-1]  # of a daily check, Plaid's update may be older than many calls
+    unsettled = without_checked(newest)
+    unsettled_counts = counts(evidence, unsettled)
+    unusual = _strongest(unsettled_counts, _is_unusual, evidence.connections)
+    if evidence.connections < SMALL and any(one.failed and not one.sampled for one in unsettled):
+        unusual = unusual or unsettled_counts[-1]  # of a daily check, Plaid's update may be older than many calls
     if unusual and plaid is not HealthState.HEALTHY:
         return Finding(HealthState.DEGRADED, "failures_and_plaid", unusual)
     if plaid is not HealthState.HEALTHY:
@@ -185,11 +186,7 @@ def kind_of(evidence: Evidence, found: Finding) -> OutageKind:
 
 def _strongest(counted: list[Count], test: Callable[[Count, int], bool], connections: int) -> Count | None:
     """The most unusual of the counts that pass a test."""
-    strongest: Count | None = None
-    for count in counted:
-        if (strongest is None or count.tail < strongest.tail) and test(count, connections):
-            strongest = count
-    return strongest
+    return min((count for count in counted if test(count, connections)), key=lambda count: count.tail, default=None)
 
 
 def _limit(tail: float, connections: int) -> float:
