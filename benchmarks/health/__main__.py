@@ -21,10 +21,10 @@ from benchmarks.health.table import show
 from shared.domain.institution_health.selection import DEFAULT, DETECTORS
 
 
-def table(*, quick: bool, workers: int | None = None) -> int:
+def table(*, quick: bool) -> int:
     """Prints the goals, the measures and the rivals' measures."""
     began = time.monotonic()
-    met = show({name: tally.as_object() for name, tally in evaluate(quick=quick, workers=workers).items()})
+    met = show({name: tally.as_object() for name, tally in evaluate(quick=quick).items()})
     print(f"\n{'all goals met' if met else 'goals not met: see above'}, after {time.monotonic() - began:.0f} s")
     return 0
 
@@ -49,9 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--replay", type=Path, help="a replay file; prints one JSON object")
     parser.add_argument("--detector", choices=DETECTORS, default=DEFAULT, help=f"for --replay ({DEFAULT})")
     parser.add_argument("--quick", action="store_true", help="one replay of each kind")
-    parser.add_argument("--workers", type=int, help="processes at once (one per core)")
     given = parser.parse_args(arguments)
-    return replayed(given.replay, given.detector) if given.replay else table(quick=given.quick, workers=given.workers)
+    return replayed(given.replay, given.detector) if given.replay else table(quick=given.quick)
 
 
 if __name__ == "__main__":

@@ -81,16 +81,16 @@ def jobs(*, quick: bool, first: int = scenario.HELD_OUT) -> list[Job]:
     return [job for _, job in sorted(turns, key=lambda turn: turn[0])]
 
 
-def evaluate(*, quick: bool, first: int = scenario.HELD_OUT, workers: int | None = None) -> dict[str, Tally]:
+def evaluate(*, quick: bool, first: int = scenario.HELD_OUT) -> dict[str, Tally]:
     """What each contestant achieves, over all replays."""
     began, tallies = time.monotonic(), dict[str, Tally]()
-    for job, tally in _results(jobs(quick=quick, first=first), workers or os.cpu_count()):
+    for job, tally in _results(jobs(quick=quick, first=first)):
         tallies.setdefault(job.contestant, Tally()).add(tally)
         print(f"{time.monotonic() - began:5.0f} s  {job.kind} {job.seed} {job.contestant}", flush=True)
     return tallies
 
 
-def _results(wanted: list[Job], workers: int | None) -> Iterator[tuple[Job, Tally]]:
+def _results(wanted: list[Job]) -> Iterator[tuple[Job, Tally]]:
     missing = []
     for job in wanted:
         if (kept := _read(_file(job))) is not None:
@@ -98,8 +98,8 @@ def _results(wanted: list[Job], workers: int | None) -> Iterator[tuple[Job, Tall
         else:
             missing.append(job)
     # Without the collection of cycles, of which a replay makes few: it would visit each of the many events repeatedly.
-    with ProcessPoolExecutor(workers, initializer=gc.disable) as processes:
-        yield from processes.map(run, missing)
+    with ProcessPoolExecutor(os.cpu_count(), initializer=gc.disable) as workers:
+        yield from workers.map(run, missing)
 
 
 def run(job: Job) -> tuple[Job, Tally]:
