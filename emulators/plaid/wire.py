@@ -38,7 +38,7 @@ def dumps(value: Any) -> bytes:
     """Writes JSON without spaces, ASCII only. Raises TypeError for what JSON does not have, and ValueError for NaN."""
     try:
         return _ENCODER.encode(value).encode("ascii")
-    except (_NeedsDigits, ValueError):
+    except _NeedsDigits:
         return _text(value).encode("ascii")
 
 
