@@ -54,7 +54,7 @@ def learn(
 
 
 def is_usual(verdict: Verdict | None, recovery: Recovery | None) -> bool:
-    """Whether nothing indicates an outage of the bank, of Plaid or of ours: at most single failures."""
+    """Whether nothing indicates an outage, of the bank or of Plaid, or a fault in our configuration."""
     state = recovery.state if recovery is not None else HealthState.HEALTHY
     return (verdict is None or verdict.is_usual) and state in (HealthState.HEALTHY, HealthState.SUSPECTED)
 
