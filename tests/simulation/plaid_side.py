@@ -205,7 +205,7 @@ class PlaidSide:
             return answer
 
         item = self.world.items.get(about or "")
-        if item is not None and keys != KEYS[item.team]:
+        if item is not None and keys != KEYS[item.team] and not self._has_expired(sent):
             self.misdirected.append((path, item.item_id))
         ids = (item.item_id, item.institution.institution_id) if item is not None else ()
 
@@ -227,6 +227,11 @@ class PlaidSide:
         changes.pop(0)()
         if not changes:
             del self.after_page[item_id]
+
+    def _has_expired(self, sent: Json) -> bool:
+        """Whether a request names an expired public token, whose session, and so whose keys, may be forgotten."""
+        found = self.world.public_tokens.get(sent.get("public_token", ""))
+        return found is not None and found.expires <= self.world.clock.now()
 
     def _broken(self, name: str, fault: Fault) -> Exception:
         """The error of a call to Plaid: one of its own, or that of the network."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from emulators.plaid import institutions
 from emulators.plaid.control import items as control
-from emulators.plaid.errors import CATALOGUE, PlaidError
+from emulators.plaid.errors import CATALOGUE
 from emulators.plaid.items import Item
 from shared.domain.errors import ErrorClass
 from tests.simulation.actions import action
@@ -23,7 +24,7 @@ REPAIRABLE = sorted(
     and not code.startswith("NO_")  # an item without accounts says so by itself
 )
 UNUSABLE = ("ITEM_NOT_SUPPORTED", "MFA_NOT_SUPPORTED", "INSTITUTION_NO_LONGER_SUPPORTED")
-MERGED = ("ins_109508", "ins_109509", "ins_56", "ins_13", "ins_117650")
+MERGED = ("ins_109508", "ins_109509", "ins_56", "ins_13", "ins_116834", "ins_117650")
 
 
 @action("login_breaks", per_year=5)
@@ -107,11 +108,11 @@ def consent_missing(world: World, event: Event) -> None:
 
 @action("merger", per_year=0.7)
 def merger(world: World, event: Event) -> None:
-    """A bank becomes part of another one: the item moves, its accounts and history stay."""
+    """A bank becomes part of another one in the country: the item moves, its accounts and history stay."""
     chance = event.chance()
     item = some_item(world, event, chance)
     if item is not None:
-        try:
-            world.plaid.control(control.change_institution, item, institution_id=chance.choice(MERGED))
-        except PlaidError:
-            raise AssertionError("the simulator does not know a bank") from None
+        here = item.institution.countries
+        banks = [one for one in MERGED if set(here).intersection(institutions.find(one).countries)]
+        if banks:
+            world.plaid.control(control.change_institution, item, institution_id=chance.choice(banks))
