@@ -124,6 +124,7 @@ def stack_environment(ports: Ports, plaid: Plaid) -> dict[str, str]:
         "JAVA_TOOL_OPTIONS": f"-XX:-UsePerfData -Xmx{os.environ.get(HEAP) or '2g'} {os.environ.get(JAVA, '')}".rstrip(),
         "FIREBASE_EMULATORS_PATH": str(JARS),
         "FUNCTIONS_DISCOVERY_TIMEOUT": "120",
+        "WORKERS_SOCKET": workers_socket(ports),
         "METADATA_SERVER_DETECTION": "none",
         "NO_UPDATE_NOTIFIER": "1",
         "CI": "1",
@@ -237,6 +238,11 @@ def folder(*parts: str) -> Path:
     path = LOCAL.joinpath(*parts)
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def workers_socket(ports: Ports) -> str:
+    """The socket of worker_forks.py. Relative to the clone, because the length of such a path is limited."""
+    return str(folder("tmp", str(ports.offset)).relative_to(ROOT) / "workers.sock")
 
 
 def scheduled_url(ports: Ports, name: str) -> str:

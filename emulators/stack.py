@@ -17,7 +17,7 @@ from typing import Self
 
 import httpx
 
-from emulators.environment import Plaid, folder, stack_environment, write_config, write_secrets
+from emulators.environment import Plaid, folder, stack_environment, workers_socket, write_config, write_secrets
 from emulators.ports import PROJECT, Ports, StackError, check_free, offset_from_environment
 from emulators.setup import ROOT
 from emulators.supervisor import MEMBERSHIP, kill_members
@@ -26,12 +26,13 @@ FIREBASE = ROOT / "emulators" / "node_modules" / "firebase-tools" / "lib" / "bin
 PRELOADED = [
     ROOT / "emulators" / name
     for name in (
-        *("any-port.cjs", "fresh-connections.cjs", "lazy-schemas.cjs", "own-ports.cjs", "prompt-queues.cjs"),
-        *("shared-workers.cjs", "visible-work.cjs"),
+        *("any-port.cjs", "forked-workers.cjs", "fresh-connections.cjs", "lazy-schemas.cjs", "own-ports.cjs"),
+        *("prompt-queues.cjs", "shared-workers.cjs", "visible-work.cjs"),
     )
 ]
 SERVICES = ("auth", "firestore", "functions", "tasks", "hosting")
 EMULATORS = "emulators"
+WORKERS = "workers"
 SIMULATOR = "simulator"
 
 
@@ -118,6 +119,9 @@ class Stack:
             config = str(self._config())
             only = ["--only", ",".join(self._services)]
             options = ["--config", config, "--project", PROJECT, *only, "--non-interactive"]
+            if "functions" in self._services:
+                forks = [sys.executable, "-u", "-m", "emulators.worker_forks", workers_socket(self.ports)]
+                commands.append((WORKERS, forks, ROOT))
             # firebase-tools writes its debug logs to the working folder.
             preloaded = [f"--require={path}" for path in PRELOADED]
             commands.append((EMULATORS, ["node", *preloaded, str(FIREBASE), "emulators:start", *options], self.logs))

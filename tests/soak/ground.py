@@ -23,7 +23,7 @@ from tests.e2e.bank import Bank
 from tests.firestore_rest import Json
 
 SOAK = bool(os.environ.get("SOAK"))
-ESTABLISHED = "01"
+ESTABLISHED, LISTENING = "01", "0A"
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 SYNC = "/transactions/sync"
 _CONNECTING = threading.Semaphore(1)  # the emulator starts a process per concurrent call, and gives up on slow ones
@@ -253,7 +253,7 @@ class Log:
 
 @dataclass(frozen=True)
 class Worker:
-    """One instance of `synctransactions`: a shell, a gunicorn and its child, which share a port."""
+    """One instance of `synctransactions`: what started it, a gunicorn and its child, which share a port."""
 
     port: int
     pids: tuple[int, ...]
@@ -271,14 +271,20 @@ class Worker:
 
 def workers(bank: Bank) -> list[Worker]:
     """The stack's instances of `synctransactions`."""
-    found: dict[int, list[int]] = {}
+    starters: dict[int, set[int]] = {}
+    sockets: dict[int, set[str]] = {}
     for pid in members(bank.stack._id):
+        sockets[pid] = _sockets(pid)
         with contextlib.suppress(OSError, ValueError):
             lines = (Path("/proc") / str(pid) / "environ").read_text().split("\0")
             environment = dict(line.split("=", 1) for line in lines if "=" in line)
             if environment.get("FUNCTION_TARGET") == "synctransactions":
-                found.setdefault(int(environment["PORT"]), []).append(pid)
-    return [Worker(port, tuple(pids)) for port, pids in found.items()]
+                starters.setdefault(int(environment["PORT"]), set()).add(pid)
+    listening = {here: socket for here, _, status, socket in _connections() if status == LISTENING}
+    return [
+        Worker(port, tuple(pids.union(pid for pid, open_ in sockets.items() if listening.get(port) in open_)))
+        for port, pids in starters.items()
+    ]
 
 
 def busy(bank: Bank) -> list[Worker]:
@@ -288,18 +294,24 @@ def busy(bank: Bank) -> list[Worker]:
     """
     asked: set[int] = set()
     to_firestore: set[str] = set()
-    for table in ("tcp", "tcp6"):
-        for line in (Path("/proc/net") / table).read_text().splitlines()[1:]:
-            _, here, there, status, *_rest = parts = line.split()
-            if status == ESTABLISHED:
-                asked.add(_port(here))
-                if _port(there) == bank.stack.ports.firestore:
-                    to_firestore.add(f"socket:[{parts[9]}]")
+    for here, there, status, socket in _connections():
+        if status == ESTABLISHED:
+            asked.add(here)
+            if there == bank.stack.ports.firestore:
+                to_firestore.add(socket)
     return [
         worker
         for worker in workers(bank)
         if worker.port in asked and any(_sockets(pid) & to_firestore for pid in worker.pids)
     ]
+
+
+def _connections() -> Iterator[tuple[int, int, str, str]]:
+    """The local port, the remote port, the state and the socket of each TCP connection of this machine."""
+    for table in ("tcp", "tcp6"):
+        for line in (Path("/proc/net") / table).read_text().splitlines()[1:]:
+            parts = line.split()
+            yield _port(parts[1]), _port(parts[2]), parts[3], f"socket:[{parts[9]}]"
 
 
 def _port(address: str) -> int:
