@@ -85,31 +85,46 @@ def check_node() -> None:
         notice(f"Node {major} still works, but is no longer maintained: install {NODES[-1]}.")
 
 
-def installed_browser() -> str | None:
-    """A Chromium or Chrome on this machine, or the one that an earlier setup downloaded."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-    fetched = (str(path) for path in sorted(BROWSERS.glob("chromium-*/chrome-*/chrome"), reverse=True))
+def headless_shell() -> str | None:
+    """Chromium without windows, installed on this machine or by an earlier setup."""
+    names = ("chromium-headless-shell", "chrome-headless-shell")
+    fetched = (str(path) for path in sorted(BROWSERS.glob("chromium_headless_shell-*/*/*headless?shell"), reverse=True))
     return next((found for found in map(shutil.which, (*names, *fetched)) if found), None)
 
 
+def installed_browser() -> str | None:
+    """The browser for the tests: a headless shell, else a Chromium or Chrome."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+    return headless_shell() or next((found for found in map(shutil.which, names) if found), None)
+
+
 def make_browser() -> None:
-    """Provides a browser for the tests: an installed one, else Playwright's, else Debian's if running as root."""
-    if installed_browser():
+    """Provides a browser for the tests: an installed one, else Playwright's, else Debian's if running as root.
+
+    A headless shell needs a sixth of the processor time of a whole browser, which prepares its windows too. So a setup
+    tries once to get one, also on a machine that has a browser.
+    """
+    tried = BROWSERS / "tried"
+    if headless_shell() or (tried.exists() and installed_browser()):
         return
     task = Task("browser")
     env = {**tool_environment(), "PLAYWRIGHT_BROWSERS_PATH": str(BROWSERS), "DEBIAN_FRONTEND": "noninteractive"}
-    with task.announced("looking for a Chromium"):
-        ways = [[[str(VENV / "bin" / "playwright"), "install", "chromium"]]]
+    with task.announced("looking for a headless Chromium"):
+        ways = [[[str(VENV / "bin" / "playwright"), "install", "--only-shell", "chromium"]]]
         if os.geteuid() == 0 and shutil.which("apt-get"):
-            install = ["apt-get", "install", "-y", "--no-install-recommends", "chromium"]
-            ways.append([["apt-get", "update"], install])
+            install = ["apt-get", "install", "-y", "--no-install-recommends"]
+            ways.append([["apt-get", "update"], [*install, "chromium-headless-shell"]])
+            if not installed_browser():  # Ubuntu and older releases of Debian have no such package
+                ways.append([[*install, "chromium"]])
         for commands in ways:
-            with contextlib.suppress(SetupError):
-                for command in commands:
-                    task.run(command, env, timeout=600)
-            if installed_browser():
-                return
-    raise SetupError("setup: the browser tests need Chromium or Chrome (on Debian: the package chromium).")
+            if headless_shell() is None:
+                with contextlib.suppress(SetupError):
+                    for command in commands:
+                        task.run(command, env, timeout=600)
+    if not installed_browser():
+        raise SetupError("setup: the browser tests need Chromium or Chrome (on Debian: the package chromium).")
+    BROWSERS.mkdir(exist_ok=True)
+    tried.touch()
 
 
 def make_firestore_jar() -> None:

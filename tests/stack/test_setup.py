@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -233,3 +234,63 @@ def test_lock_files_name_no_private_registry() -> None:
         assert all(address.startswith("https://registry.npmjs.org/") for address in addresses)
     for lock in sorted(ROOT.glob("requirements*.txt")):
         assert "://" not in "".join(line for line in lock.read_text().splitlines() if not line.strip().startswith("#"))
+
+
+class Machine:
+    """Browsers that are installed, and what installers find."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        self.installed: set[str] = set()
+        self.offered: set[str] = set()
+        self.asked: list[str] = []
+        monkeypatch.setattr(setup, "BROWSERS", folder)
+        monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}" if name in self.has() else None)
+        monkeypatch.setattr(os, "geteuid", lambda: 0)
+        monkeypatch.setattr(setup_task.Task, "run", self.run)
+
+    def has(self) -> set[str]:
+        return {"apt-get", *self.installed}
+
+    def run(self, command: Sequence[str], *_: object, **__: object) -> None:
+        self.asked.append(" ".join([Path(command[0]).name, *command[1:]]))
+        if command[-1] in self.offered and "apt-get" in command:
+            self.installed.add(command[-1])
+        elif command[-1] != "update":
+            raise SetupError("not found")
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
+    return Machine(monkeypatch, tmp_path / "browsers")
+
+
+def test_a_headless_shell_is_installed_also_beside_a_whole_browser_and_preferred(machine: Machine) -> None:
+    machine.installed = {"chromium"}
+    machine.offered = {"chromium-headless-shell"}
+    setup.make_browser()
+    assert setup.installed_browser() == "/usr/bin/chromium-headless-shell"
+    asked = len(machine.asked)
+    setup.make_browser()
+    assert len(machine.asked) == asked
+
+
+def test_a_machine_that_gets_no_headless_shell_uses_its_browser_and_does_not_ask_again(machine: Machine) -> None:
+    machine.installed = {"google-chrome"}
+    setup.make_browser()
+    assert "apt-get install -y --no-install-recommends chromium" not in machine.asked
+    assert setup.installed_browser() == "/usr/bin/google-chrome"
+    asked = len(machine.asked)
+    setup.make_browser()
+    assert len(machine.asked) == asked
+
+
+def test_a_system_without_a_package_for_the_shell_installs_the_whole_browser(machine: Machine) -> None:
+    machine.offered = {"chromium"}
+    setup.make_browser()
+    assert setup.installed_browser() == "/usr/bin/chromium"
+
+
+def test_without_any_browser_the_set_up_says_what_to_install(machine: Machine) -> None:
+    with pytest.raises(SetupError, match="the browser tests need Chromium or Chrome"):
+        setup.make_browser()
+    assert not (setup.BROWSERS / "tried").exists()
