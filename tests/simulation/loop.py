@@ -61,6 +61,7 @@ class Task:
         self.greenlet = greenlet(self._run, parent=loop.hub)
         self.greenlet.gr_context = contextvars.Context()
         process.tasks.append(self)
+        loop.tasks.add(self)
 
     def _run(self) -> None:
         try:
@@ -73,6 +74,7 @@ class Task:
         """The result is known: wakes the tasks that wait for it."""
         self.is_done = True
         self.process.tasks.remove(self)
+        self.loop.tasks.discard(self)
         for call in self.on_done:
             call()
 
@@ -93,6 +95,7 @@ class Loop:
         self.microseconds = 0
         self.hub = greenlet.getcurrent()
         self.task: Task | None = None
+        self.tasks: set[Task] = set()  # that have not ended
         self.switches = 0
         self._timers: list[tuple[int, int, Timer]] = []
         self._order = itertools.count()
@@ -128,6 +131,12 @@ class Loop:
                 self.microseconds = when
                 timer.action()
         self.microseconds = max(self.microseconds, microseconds)
+
+    def close(self) -> None:
+        """Ends all tasks. The stack of a suspended one would keep the whole world in memory for ever."""
+        for task in list(self.tasks):
+            task.process.dead = True
+            self._resume(task)
 
     # -- Tasks -------------------------------------------------------------------------------------------------------
 

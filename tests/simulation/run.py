@@ -70,8 +70,10 @@ def run(scenario: Scenario, *, keep_log: bool = False) -> Result:
             happened = sum(event.at * MICROSECONDS < world.loop.microseconds for event in scenario.events)
             if world.violations:
                 break
-    lines = tuple(world.boundary.lines or ())
-    return Result(scenario, happened, world.boundary.log.hexdigest(), tuple(world.violations), lines)
+        lines = tuple(world.boundary.lines or ())
+        result = Result(scenario, happened, world.boundary.log.hexdigest(), tuple(world.violations), lines)
+        world.loop.close()
+    return result
 
 
 def _run_until(world: World, end: int) -> None:

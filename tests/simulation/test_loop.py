@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextvars
+import gc
+import weakref
 
 import pytest
 
@@ -106,3 +108,31 @@ def test_a_task_whose_process_dies_before_it_begins_ends_without_running(loop: L
     loop.run_until(MICROSECONDS)
     assert heard == []
     assert isinstance(waiting.error, Killed)
+
+
+def test_a_closed_loop_keeps_nothing_of_a_task_that_still_waits() -> None:
+    held: list[weakref.ref[Large]] = []
+    ended: list[str] = []
+    _run_closed(held, ended)
+    gc.collect()
+    assert (ended, held[0]()) == (["here"], None)
+
+
+class Large:
+    """What fills the memory."""
+
+
+def _run_closed(held: list[weakref.ref[Large]], ended: list[str]) -> None:
+    loop = Loop()
+
+    def work() -> None:
+        large = Large()
+        held.append(weakref.ref(large))
+        try:
+            loop.sleep(10)
+        finally:
+            ended.append("here")
+
+    loop.spawn(Process("p"), work)
+    loop.run_until(MICROSECONDS)
+    loop.close()
