@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import traceback
 from dataclasses import dataclass
 
 from tests.simulation import invariants
@@ -55,25 +56,32 @@ def run(scenario: Scenario, *, keep_log: bool = False) -> Result:
     gc.collect()  # worlds are cycles, and too large to wait for their turn
     random.seed(scenario.seed)
     world = World(scenario, keep_log=keep_log)
-    happened = 0
     with world.backend.installed():
-        invariants.watch(world)
-        world.schedules()
-        for event in scenario.events:
-            world.loop.at(event.at * MICROSECONDS, lambda event=event: _happen(world, event))  # type: ignore[misc]
-        for end in scenario.quiet_times():
-            _run_until(world, end - QUIET_FOR)
-            world.calm()
-            _run_until(world, end)
-            if not world.violations:
-                invariants.settled(world)
-            happened = sum(event.at * MICROSECONDS < world.loop.microseconds for event in scenario.events)
-            if world.violations:
-                break
+        try:
+            _live(world, scenario)
+        except Exception as error:  # noqa: BLE001 (a mistake in the simulation must not end the other worlds)
+            world.violated(f"the simulation failed: {''.join(traceback.format_exception(error)[-2:])}")
+        happened = sum(event.at * MICROSECONDS <= world.loop.microseconds for event in scenario.events)
         lines = tuple(world.boundary.lines or ())
         result = Result(scenario, happened, world.boundary.log.hexdigest(), tuple(world.violations), lines)
         world.loop.close()
     return result
+
+
+def _live(world: World, scenario: Scenario) -> None:
+    """Runs the world up to its last quiet time or its first violation."""
+    invariants.watch(world)
+    world.schedules()
+    for event in scenario.events:
+        world.loop.at(event.at * MICROSECONDS, lambda event=event: _happen(world, event))  # type: ignore[misc]
+    for end in scenario.quiet_times():
+        _run_until(world, end - QUIET_FOR)
+        world.calm()
+        _run_until(world, end)
+        if not world.violations:
+            invariants.settled(world)
+        if world.violations:
+            break
 
 
 def _run_until(world: World, end: int) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.simulation.actions import ACTIONS, WEIGHTS
 from tests.simulation.run import run
 from tests.simulation.scenario import QUIET_EVERY, QUIET_FOR, Event, Scenario, is_quiet, write
+from tests.simulation.world import World
 
 ROOT = Path(__file__).parents[2]
 SEEDS = (1, 11)
@@ -57,3 +58,16 @@ def test_nothing_happens_in_quiet_times_and_every_action_happens_at_some_time() 
     assert is_quiet(QUIET_EVERY + 1)
     assert is_quiet(QUIET_EVERY + QUIET_FOR)  # when the world is checked
     assert min([Event(2, "b", 0, 0), Event(1, "c", 0, 0)]).action == "c"
+
+
+def test_a_mistake_in_an_action_is_reported_with_its_world_and_does_not_end_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def mistaken(world: World, event: Event) -> None:
+        raise ValueError(f"no such bank, asked by user {event.user}")
+
+    monkeypatch.setitem(ACTIONS, "merger", mistaken)
+    result = run(Scenario(seed=1, users=1, days=20, events=(Event(60, "merger", 0, 7),)))
+    [violation] = result.violations
+    assert "the simulation failed" in violation
+    assert "no such bank, asked by user 0" in violation

@@ -41,7 +41,7 @@ def trade(world: World, event: Event) -> None:
         order = {"account_id": account.account_id, "security_id": security_id, "price": 11}
         world.plaid.control(investments.change_holdings, item, sell=[order], announce=announce)
         return
-    ticker = f"T{chance.randrange(10_000)}"
+    ticker = f"T{chance.randrange(10**9)}"  # never one that the account holds
     security = {"ticker_symbol": ticker, "name": ticker, "currency": "USD"}
     bought: dict[str, Any] = {
         "account_id": account.account_id,
