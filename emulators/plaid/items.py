@@ -154,7 +154,8 @@ class Item:
         if account.account_id in self.left_out:
             self.left_out.remove(account.account_id)
             rows += self._rows_left_out(account.account_id)
-        self.add_account(account, rows)
+        self.accounts.append(account)
+        self.log.share(rows)
 
     def request_days(self, days: int) -> None:
         """Sets the length of a history that has not been loaded."""

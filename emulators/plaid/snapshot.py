@@ -103,7 +103,7 @@ def _saved(item: Item) -> Json:
         "accounts": [asdict(account) for account in item.accounts],
         "hidden_accounts": [asdict(account) for account in item.hidden_accounts],
         "hidden_rows": [[row.transaction_id, row.account_id, *map(bytes.decode, row[2:])] for row in item.hidden_rows],
-        "switches": [item.log.name_unseen_removals, item.log.repeat_rows, item.log.cursor_cycle],
+        "switches": item.log.switches(),
         "log": item.log.export(),
         "consent": asdict(item.consent),
         "bill": asdict(item.bill),

@@ -10,7 +10,7 @@ import base64
 import hmac
 import struct
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b, sha256
 from typing import Any, NamedTuple, Protocol
@@ -71,10 +71,11 @@ class Page:
 class SyncLog:
     """All changes of one Item's transactions.
 
-    Two switches for behaviour that Plaid does not document: `name_unseen_removals` also lists a transaction in
+    Three switches for behaviour that Plaid does not document: `name_unseen_removals` also lists a transaction in
     `removed` that was added and removed between two reads; `repeat_rows` sends every version of a row instead of only
     the latest, so that one change set can contain a transaction more than once. A removal is sent only if it is the
-    latest change: a page's lists would not tell whether the removal or a row came later.
+    latest change: a page's lists would not tell whether the removal or a row came later. With `silent_shares`, the rows
+    of an account that is shared again are sent only to those who read from the beginning.
 
     One fault: with `cursor_cycle`, a loop never ends. Every page has more, and after that many pages cursors repeat.
     """
@@ -83,8 +84,10 @@ class SyncLog:
     name_unseen_removals: bool = False
     repeat_rows: bool = False
     cursor_cycle: int = 0
+    silent_shares: bool = False
     _entries: list[int | Change] = field(default_factory=list)
     _superseded: set[int] = field(default_factory=set)
+    _silent: set[int] = field(default_factory=set)
     _places: dict[str, list[int]] = field(default_factory=dict)
     _indexed: int = 0
     _account_ids: set[str] = field(default_factory=set)
@@ -92,6 +95,10 @@ class SyncLog:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def switches(self) -> list[bool | int]:
+        """The switches in the constructor's order, for the state file."""
+        return [self.name_unseen_removals, self.repeat_rows, self.cursor_cycle, self.silent_shares]
 
     def reveal(self, first: int, last: int) -> None:
         """Appends the rows [first, last) of the history."""
@@ -101,6 +108,14 @@ class SyncLog:
     def put(self, row: Row) -> None:
         """Appends a new transaction, or a new version of one."""
         self._append(Change(row.transaction_id, row.account_id, row))
+
+    def share(self, rows: Iterable[Row]) -> None:
+        """Appends the rows of an account that the user shares, perhaps again."""
+        self._index()
+        for row in rows:
+            if self.silent_shares and row.transaction_id in self._places:
+                self._silent.add(len(self._entries))
+            self.put(row)
 
     def remove(self, transaction_id: str) -> None:
         row = self.get(transaction_id)
@@ -147,8 +162,9 @@ class SyncLog:
                 entry.account_id,
                 entry.row and entry.row.body.decode("ascii"),
                 entry.row and entry.row.original_description.decode("ascii"),
+                *(["silent"] if place in self._silent else []),
             ]
-            for entry in self._entries
+            for place, entry in enumerate(self._entries)
         ]
 
     def load(self, exported: list[Any]) -> None:
@@ -157,7 +173,9 @@ class SyncLog:
             if isinstance(entry, int):
                 self.reveal(entry, entry + 1)
                 continue
-            transaction_id, account_id, body, original = entry
+            transaction_id, account_id, body, original, *silent = entry
+            if silent:
+                self._silent.add(len(self._entries))
             row = Row(transaction_id, account_id, body.encode(), original.encode()) if body is not None else None
             self._append(Change(transaction_id, account_id, row))
 
@@ -208,6 +226,8 @@ class SyncLog:
         if place in self._superseded and (not self.repeat_rows or self._row(place) is None):
             return None
         if account_id is not None and self._account_id(place) != account_id:
+            return None
+        if start > 0 and place in self._silent:
             return None
         entry = self._entries[place]
         if isinstance(entry, int):

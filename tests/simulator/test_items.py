@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .harness import BANK, Linked, Refused, Sim
+from .harness import BANK, Linked, Refused, Sim, running_simulator
 from .test_requests import LINK
 
 UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -23,6 +24,7 @@ DATA = [
     "/transactions/recurring/get",
 ]
 ALWAYS = ("/item/get", "/item/webhook/update", "/item/access_token/invalidate", "/item/remove")
+SOMETHING = {"date_posted": "2026-02-01", "amount": 5, "description": "In the new account"}
 Json = dict[str, Any]
 
 
@@ -274,13 +276,10 @@ def test_a_revoked_account_vanishes_with_its_transactions(item: Linked) -> None:
 
 def test_a_new_account_waits_for_account_selection_in_update_mode(sim: Sim, item: Linked) -> None:
     before = item.account_ids()
-    transactions = [{"date_posted": "2026-02-01", "amount": 5, "description": "In the new account"}]
-    item.control("accounts", offer=[{"type": "depository", "meta": {"name": "New"}, "transactions": transactions}])
+    item.control("accounts", offer=[{"type": "depository", "meta": {"name": "New"}, "transactions": [SOMETHING]}])
     assert item.account_ids() == before
-    fields = {key: value for key, value in LINK.items() if key != "products"}
-    token = item.call("/link/token/create", **fields, update={"account_selection_enabled": True})["link_token"]
     cursor = item.sync(count=500)["next_cursor"]
-    sim.control(f"/link/{token}/finish")
+    share_all(sim, item)
     assert len(item.account_ids()) == len(before) + 1
     assert [row["name"] for row in item.sync(cursor)["added"]] == ["In the new account"]
 
@@ -302,6 +301,34 @@ def test_an_account_that_was_deselected_can_be_shared_again(sim: Sim, item: Link
         assert {row["transaction_id"] for row in again["added"]} == theirs
         assert sorted(item.account_ids()) == sorted(before)
         cursor = again["next_cursor"]
+
+
+def test_rows_of_an_account_that_is_shared_again_may_return_only_from_the_beginning(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    with running_simulator(state=file) as sim:
+        item = sim.link()
+        item.control("sync", silent_shares=True)
+        first, before = item.sync(count=500), item.account_ids()
+        item.control("accounts", revoke=[before[0]])
+        gone = item.sync(first["next_cursor"], count=500)
+        share_all(sim, item)
+        item.control("accounts", offer=[{"type": "depository", "transactions": [SOMETHING]}])
+        share_all(sim, item)
+    with running_simulator(state=file) as sim:
+        item = Linked(sim, item.item_id, item.access_token)
+        assert {*before} < {*item.account_ids()}
+        news = item.sync(gone["next_cursor"], count=500)
+        assert [row["name"] for row in news["added"]] == ["In the new account"]
+        whole = item.sync(count=500)["added"]
+        assert len(whole) == len(first["added"]) + 1
+        assert len(item.truth()["transactions"]) == len(whole)
+
+
+def share_all(sim: Sim, item: Linked) -> None:
+    """The user goes through update mode and shares all accounts."""
+    fields = {key: value for key, value in LINK.items() if key != "products"}
+    token = item.call("/link/token/create", **fields, update={"account_selection_enabled": True})["link_token"]
+    sim.control(f"/link/{token}/finish")
 
 
 def test_a_transaction_can_have_any_odd_values(item: Linked) -> None:

@@ -205,8 +205,8 @@ def _products(body: Json) -> list[str]:
 
 
 async def change_sync(world: World, request: Request, body: Json) -> Json:
-    """Sets the switches of the Item's change log: name_unseen_removals, repeat_rows, cursor_cycle, history_stops_at."""
-    only(body, "name_unseen_removals", "repeat_rows", "cursor_cycle", "history_stops_at")
+    """Sets the switches of the Item's change log, and history_stops_at."""
+    only(body, "name_unseen_removals", "repeat_rows", "cursor_cycle", "silent_shares", "history_stops_at")
     item = item_of(world, request)
     if "history_stops_at" in body:
         _stop_history(world, item, body.pop("history_stops_at"))
@@ -218,6 +218,7 @@ async def change_sync(world: World, request: Request, body: Json) -> Json:
         "name_unseen_removals": item.log.name_unseen_removals,
         "repeat_rows": item.log.repeat_rows,
         "cursor_cycle": item.log.cursor_cycle,
+        "silent_shares": item.log.silent_shares,
         "history_stops_at": item.history_stops_at,
     }
 

@@ -87,6 +87,7 @@ def account_unshared(world: World, event: Event) -> None:
     account = _some_account(item, chance)
     if item is not None and account is not None:
         before = [one.account_id for one in item.accounts]
+        world.plaid.control(control.change_sync, item, silent_shares=chance.random() < 0.5)
         body = {"revoke": [account.account_id], "announce": chance.random() < 0.8}
         world.plaid.control(control.change_accounts, item, **body)
         stopped_sharing(world, world.people[event.user], item, before)
