@@ -80,19 +80,26 @@ def _change(world: World, item: Item, body: dict[str, object]) -> None:
 
 @action("consent_ends", per_year=2)
 def consent_ends(world: World, event: Event) -> None:
-    """The consent at a bank that limits it ends soon, or today."""
+    """The consent at a bank that limits it ends soon, or today; its user may renew it at the bank in time."""
     chance = event.chance()
     item = some_item(world, event, chance)
     if item is not None and item.institution.consent_days and item.error is None:
         days = chance.choice((0.01, 1.0, 6.9, 7.5, 14.0))
         world.plaid.control(control.change_state, item, state="expiring", in_seconds=days * 86_400)
+        if chance.random() < 0.4:
+            world.loop.after(days * 86_400 * chance.random(), lambda: _renew(world, item))
 
 
 @action("consent_renewed", per_year=2)
 def consent_renewed(world: World, event: Event) -> None:
     """The user renews the consent at the bank: nothing tells the backend."""
     item = some_item(world, event, event.chance())
-    if item is not None and item.consent_expires is not None and item.error is None:
+    if item is not None and item.consent_expires is not None:
+        _renew(world, item)
+
+
+def _renew(world: World, item: Item) -> None:
+    if item.error is None and not item.removed:
         world.plaid.world.expire_consent(item, world.loop.now() + timedelta(days=180))
 
 
