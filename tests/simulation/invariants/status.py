@@ -12,7 +12,6 @@ from tests.simulation.world import World
 
 HEALTHY = (ItemStatus.GOOD, ItemStatus.PENDING_EXPIRATION, ItemStatus.PENDING_DISCONNECT)
 DAILY_CHECK = timedelta(hours=25)  # the status may be that of the last daily check
-
 PASSED = DAILY_CHECK + timedelta(days=2)  # dates of one end may differ by a day
 
 
