@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from .harness import BANK, Linked, Refused, Sim, running_simulator
+from .test_products import update_mode
 from .test_requests import LINK
 
 UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -274,29 +275,26 @@ def test_a_revoked_account_vanishes_with_its_transactions(item: Linked) -> None:
     assert len(removed) == sum(row["account_id"] == gone for row in first["added"])
 
 
-def test_a_new_account_waits_for_account_selection_in_update_mode(sim: Sim, item: Linked) -> None:
+def test_a_new_account_waits_for_account_selection_in_update_mode(item: Linked) -> None:
     before = item.account_ids()
     item.control("accounts", offer=[{"type": "depository", "meta": {"name": "New"}, "transactions": [SOMETHING]}])
     assert item.account_ids() == before
     cursor = item.sync(count=500)["next_cursor"]
-    share_all(sim, item)
+    update_mode(item)
     assert len(item.account_ids()) == len(before) + 1
     assert [row["name"] for row in item.sync(cursor)["added"]] == ["In the new account"]
 
 
-def test_an_account_that_was_deselected_can_be_shared_again(sim: Sim, item: Linked) -> None:
-    fields = {key: value for key, value in LINK.items() if key != "products"}
+def test_an_account_that_was_deselected_can_be_shared_again(item: Linked) -> None:
     first = item.sync(count=500)
     away = first["added"][0]["account_id"]
     theirs = {row["transaction_id"] for row in first["added"] if row["account_id"] == away}
     before, cursor = item.account_ids(), first["next_cursor"]
     for _ in range(2):
-        token = item.call("/link/token/create", **fields, update={"account_selection_enabled": True})["link_token"]
-        sim.control(f"/link/{token}/finish", account_ids=[one for one in before if one != away])
+        update_mode(item, [one for one in before if one != away])
         page = item.sync(cursor, count=500)
         assert {row["transaction_id"] for row in page["removed"]} == theirs
-        token = item.call("/link/token/create", **fields, update={"account_selection_enabled": True})["link_token"]
-        sim.control(f"/link/{token}/finish", account_ids=before)
+        update_mode(item, before)
         again = item.sync(page["next_cursor"], count=500)
         assert {row["transaction_id"] for row in again["added"]} == theirs
         assert sorted(item.account_ids()) == sorted(before)
@@ -311,9 +309,9 @@ def test_rows_of_an_account_that_is_shared_again_may_return_only_from_the_beginn
         first, before = item.sync(count=500), item.account_ids()
         item.control("accounts", revoke=[before[0]])
         gone = item.sync(first["next_cursor"], count=500)
-        share_all(sim, item)
+        update_mode(item)
         item.control("accounts", offer=[{"type": "depository", "transactions": [SOMETHING]}])
-        share_all(sim, item)
+        update_mode(item)
     with running_simulator(state=file) as sim:
         item = Linked(sim, item.item_id, item.access_token)
         assert {*before} < {*item.account_ids()}
@@ -322,13 +320,6 @@ def test_rows_of_an_account_that_is_shared_again_may_return_only_from_the_beginn
         whole = item.sync(count=500)["added"]
         assert len(whole) == len(first["added"]) + 1
         assert len(item.truth()["transactions"]) == len(whole)
-
-
-def share_all(sim: Sim, item: Linked) -> None:
-    """The user goes through update mode and shares all accounts."""
-    fields = {key: value for key, value in LINK.items() if key != "products"}
-    token = item.call("/link/token/create", **fields, update={"account_selection_enabled": True})["link_token"]
-    sim.control(f"/link/{token}/finish")
 
 
 def test_a_transaction_can_have_any_odd_values(item: Linked) -> None:

@@ -195,12 +195,12 @@ def test_usual_balances_are_at_most_a_day_old(sim: Sim) -> None:
         assert code_of(item, "/accounts/balance/get", options={"min_last_updated_datetime": iso(then)}) == "ok"
 
 
-def update_mode(item: Linked, account_ids: list[str]) -> None:
-    """Selects accounts in update mode."""
+def update_mode(item: Linked, account_ids: list[str] | None = None) -> None:
+    """Selects accounts in update mode; all if none are given."""
     asked = {key: value for key, value in LINK.items() if key != "products"}
     update = {"account_selection_enabled": True}
     token = item.sim.call("/link/token/create", **asked, access_token=item.access_token, update=update)["link_token"]
-    item.sim.control(f"/link/{token}/finish", account_ids=account_ids)
+    item.sim.control(f"/link/{token}/finish", **({} if account_ids is None else {"account_ids": account_ids}))
 
 
 def everything(item: Linked) -> Json:
