@@ -16,10 +16,11 @@ from emulators.plaid import extraction, institutions, product_data, series, wire
 from emulators.plaid.bank import Account, select_accounts
 from emulators.plaid.billing import Bill
 from emulators.plaid.consent import Consent
+from emulators.plaid.cursors import CursorFormat
 from emulators.plaid.items import Item, Readiness
 from emulators.plaid.linktokens import LinkToken
 from emulators.plaid.people import Login, open_bank
-from emulators.plaid.synclog import CursorFormat, Row, SyncLog
+from emulators.plaid.synclog import SWITCHES, Row, SyncLog
 from emulators.plaid.world import PublicToken, World
 
 Json = dict[str, Any]
@@ -103,7 +104,7 @@ def _saved(item: Item) -> Json:
         "accounts": [asdict(account) for account in item.accounts],
         "hidden_accounts": [asdict(account) for account in item.hidden_accounts],
         "hidden_rows": [[row.transaction_id, row.account_id, *map(bytes.decode, row[2:])] for row in item.hidden_rows],
-        "switches": item.log.switches(),
+        "switches": [getattr(item.log, name) for name in SWITCHES],
         "log": item.log.export(),
         "consent": asdict(item.consent),
         "bill": asdict(item.bill),

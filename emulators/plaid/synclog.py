@@ -1,4 +1,4 @@
-"""The change log of one Item, and the cursors that read it.
+"""The change log of one Item, and the positions of its readers.
 
 Source: plaid.com/docs/api/products/transactions/#transactionssync. The log is append-only. A cursor holds the change
 where its pagination loop started, the next change, and the length of the log at the start of the loop: if the log has
@@ -6,19 +6,16 @@ grown since, that is a mutation during pagination, and the client must restart f
 a page depends on its own length only, not on that of the history.
 """
 
-import base64
-import hmac
-import struct
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from hashlib import blake2b, sha256
 from typing import Any, NamedTuple, Protocol
 
 from emulators.plaid.bydate import ByDate, Dated
 from emulators.plaid.errors import PlaidError
 
 MUTATION = "TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION"
+SWITCHES = ("name_unseen_removals", "repeat_rows", "cursor_cycle", "silent_shares")  # of SyncLog, in its order
 
 
 class Row(NamedTuple):
@@ -95,10 +92,6 @@ class SyncLog:
 
     def __len__(self) -> int:
         return len(self._entries)
-
-    def switches(self) -> list[bool | int]:
-        """The switches in the constructor's order, for the state file."""
-        return [self.name_unseen_removals, self.repeat_rows, self.cursor_cycle, self.silent_shares]
 
     def reveal(self, first: int, last: int) -> None:
         """Appends the rows [first, last) of the history."""
@@ -269,37 +262,3 @@ class SyncLog:
     def _account_id(self, place: int) -> str:
         entry = self._entries[place]
         return self.history.account_id(entry) if isinstance(entry, int) else entry.account_id
-
-
-class CursorFormat:
-    """Cursors as clients see them: opaque base64, bound to an Item and to an account filter."""
-
-    _SHAPE = struct.Struct(">8sIII")
-
-    def __init__(self, secret: bytes) -> None:
-        self.secret = secret
-
-    def write(self, cursor: Cursor, item_id: str, account_id: str | None) -> str:
-        body = self._SHAPE.pack(_owner(item_id, account_id), *cursor)
-        return base64.b64encode(body + self._seal(body)).decode()
-
-    def read(self, text: str, item_id: str, account_id: str | None) -> Cursor:
-        """Raises INVALID_FIELD for a cursor that is broken, or of another Item or account filter."""
-        try:
-            data = base64.b64decode(text, validate=True)
-        except ValueError:
-            data = b""
-        body, seal = data[: self._SHAPE.size], data[self._SHAPE.size :]
-        if not hmac.compare_digest(seal, self._seal(body)):
-            raise PlaidError("INVALID_FIELD", "cursor is not a valid cursor")
-        owner, *numbers = self._SHAPE.unpack(body)
-        if owner != _owner(item_id, account_id):
-            raise PlaidError("INVALID_FIELD", "cursor not associated with access_token")
-        return Cursor(*numbers)
-
-    def _seal(self, body: bytes) -> bytes:
-        return hmac.digest(self.secret, body, sha256)[:12]
-
-
-def _owner(item_id: str, account_id: str | None) -> bytes:
-    return blake2b(f"{item_id}\0{account_id or ''}".encode(), digest_size=8).digest()

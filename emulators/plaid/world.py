@@ -12,6 +12,7 @@ from typing import Any
 
 from emulators.plaid import activity, announcements, health, institutions, usage
 from emulators.plaid.clock import Clock
+from emulators.plaid.cursors import CursorFormat
 from emulators.plaid.errors import PlaidError
 from emulators.plaid.faults import Faults, WebhookFaults
 from emulators.plaid.ids import IdSource, well_formed
@@ -23,7 +24,7 @@ from emulators.plaid.people import Login, open_bank
 from emulators.plaid.regions import AMERICA
 from emulators.plaid.settings import US, Settings
 from emulators.plaid.signing import KeyRing
-from emulators.plaid.synclog import CursorFormat, SyncLog
+from emulators.plaid.synclog import SyncLog
 from emulators.plaid.webhooks import MakeWebhooks, Webhooks
 
 Json = dict[str, Any]

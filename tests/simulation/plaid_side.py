@@ -26,10 +26,11 @@ from starlette.responses import Response
 from emulators.plaid import signing, wire
 from emulators.plaid.app import Plaid, Received
 from emulators.plaid.clock import Clock
+from emulators.plaid.cursors import CursorFormat
 from emulators.plaid.errors import CATALOGUE, PlaidError
 from emulators.plaid.items import Item, Readiness
 from emulators.plaid.settings import EU, US, Settings
-from emulators.plaid.synclog import CursorFormat, Row
+from emulators.plaid.synclog import Row
 from emulators.plaid.transactions import with_original_description
 from emulators.plaid.webhooks import RETRY_AFTER, Delivery, Webhooks
 from emulators.plaid.world import World

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from emulators.plaid import wire
 from emulators.plaid.bank import WrittenHistory
+from emulators.plaid.cursors import CursorFormat
 from emulators.plaid.errors import PlaidError
 from emulators.plaid.people import dynamic
-from emulators.plaid.synclog import MUTATION, Cursor, CursorFormat, Page, Row, SyncLog
+from emulators.plaid.synclog import MUTATION, Cursor, Page, Row, SyncLog
 from emulators.plaid.transactions import Booking
 
 from .harness import Refused, Sim

@@ -14,7 +14,7 @@ from emulators.plaid.ids import derive
 from emulators.plaid.items import Item, Readiness
 from emulators.plaid.merchants import recognise
 from emulators.plaid.people import custom, custom_products, dynamic
-from emulators.plaid.synclog import Row
+from emulators.plaid.synclog import SWITCHES, Row
 from emulators.plaid.transactions import Booking, to_row
 from emulators.plaid.world import World
 
@@ -206,7 +206,7 @@ def _products(body: Json) -> list[str]:
 
 async def change_sync(world: World, request: Request, body: Json) -> Json:
     """Sets the switches of the Item's change log, and history_stops_at."""
-    only(body, "name_unseen_removals", "repeat_rows", "cursor_cycle", "silent_shares", "history_stops_at")
+    only(body, *SWITCHES, "history_stops_at")
     item = item_of(world, request)
     if "history_stops_at" in body:
         _stop_history(world, item, body.pop("history_stops_at"))
@@ -214,13 +214,7 @@ async def change_sync(world: World, request: Request, body: Json) -> Json:
         item.log.cursor_cycle = _whole_number(body.pop("cursor_cycle"))
     for name, value in body.items():
         setattr(item.log, name, bool(value))
-    return {
-        "name_unseen_removals": item.log.name_unseen_removals,
-        "repeat_rows": item.log.repeat_rows,
-        "cursor_cycle": item.log.cursor_cycle,
-        "silent_shares": item.log.silent_shares,
-        "history_stops_at": item.history_stops_at,
-    }
+    return {**{name: getattr(item.log, name) for name in SWITCHES}, "history_stops_at": item.history_stops_at}
 
 
 def _stop_history(world: World, item: Item, until: object) -> None:
