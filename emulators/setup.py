@@ -93,9 +93,10 @@ def headless_shell() -> str | None:
 
 
 def installed_browser() -> str | None:
-    """The browser for the tests: a headless shell, else a Chromium or Chrome."""
+    """The browser for the tests: a headless shell, else a Chromium or Chrome, perhaps of an earlier setup."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-    return headless_shell() or next((found for found in map(shutil.which, names) if found), None)
+    fetched = (str(path) for path in sorted(BROWSERS.glob("chromium-*/chrome-*/chrome"), reverse=True))
+    return headless_shell() or next((found for found in map(shutil.which, (*names, *fetched)) if found), None)
 
 
 def make_browser() -> None:

@@ -244,7 +244,7 @@ class Machine:
         self.offered: set[str] = set()
         self.asked: list[str] = []
         monkeypatch.setattr(setup, "BROWSERS", folder)
-        monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}" if name in self.has() else None)
+        monkeypatch.setattr(shutil, "which", lambda name: str(Path("/usr/bin", name)) if name in self.has() else None)
         monkeypatch.setattr(os, "geteuid", lambda: 0)
         monkeypatch.setattr(setup_task.Task, "run", self.run)
 
@@ -282,6 +282,15 @@ def test_a_machine_that_gets_no_headless_shell_uses_its_browser_and_does_not_ask
     asked = len(machine.asked)
     setup.make_browser()
     assert len(machine.asked) == asked
+
+
+def test_without_network_the_browser_of_an_earlier_setup_is_used(machine: Machine) -> None:
+    browser = setup.BROWSERS / "chromium-1200" / "chrome-linux" / "chrome"
+    browser.parent.mkdir(parents=True)
+    browser.touch()
+    machine.installed = {str(browser)}
+    setup.make_browser()
+    assert setup.installed_browser() == str(browser)
 
 
 def test_a_system_without_a_package_for_the_shell_installs_the_whole_browser(machine: Machine) -> None:
