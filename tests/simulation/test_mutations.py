@@ -12,7 +12,7 @@ from tests.simulation.mutations import Mutation, Patch, mutations
 from tests.simulation.mutations.__main__ import BEGIN, END, PAGE, write_table
 from tests.simulation.mutations.search import Finding
 from tests.simulation.run import run
-from tests.simulation.scenario import write
+from tests.simulation.scenario import Event, Scenario, write
 from tests.simulation.test_simulation import SEEDS
 
 KNOWN = mutations()
@@ -34,6 +34,16 @@ def test_the_simulation_finds_a_known_fault(name: str, violation: str) -> None:
     with KNOWN[name].applied():
         result = run(write(CLEAN_SEED, WEIGHTS))
     assert violation in result.violations[0]
+
+
+def test_a_renewed_consent_that_still_counts_as_ending_is_found() -> None:
+    """Random worlds meet this too rarely: the user renews at the bank between the announcement and the end."""
+    link, ends = Event(1_020, "link", 4, 127_704), Event(434_400, "consent_ends", 4, 423_916)
+    scenario = Scenario(seed=3, users=6, days=24, events=(link, ends))
+    assert run(scenario).violations == ()
+    with KNOWN["status_sticks_after_renewal"].applied():
+        result = run(scenario)
+    assert "the announced end has passed" in result.violations[0]
 
 
 @pytest.mark.parametrize("name", sorted(KNOWN))
