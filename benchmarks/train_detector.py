@@ -20,6 +20,7 @@ from benchmarks.health import scenario
 from benchmarks.health.drive import Backend
 from benchmarks.health.measure import AFTERMATH
 from benchmarks.health.replay import SHARED, START, Outage
+from emulators.lifecycle import end_with_parent
 from shared.domain.institution_health import detector
 from shared.domain.institution_health.counting import readings
 from shared.domain.institution_health.detector import UNHEALTHY
@@ -122,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"use a seed from 1 to {scenario.HELD_OUT - REPLAYS}: the others are for the evaluation", file=sys.stderr)
         return 2
     samples = Samples()
-    with ProcessPoolExecutor(os.cpu_count()) as workers:
+    with ProcessPoolExecutor(os.cpu_count(), initializer=end_with_parent) as workers:
         for found in workers.map(collect, range(seed, seed + REPLAYS)):
             samples.values += found.values
             samples.shares += found.shares

@@ -1,8 +1,9 @@
-"""How the commands end: on Ctrl-C, a signal or the end of their make, or with one clear error line."""
+"""How the commands end: on Ctrl-C, a signal or the end of their make or owner, or with one clear error line."""
 
 from __future__ import annotations
 
 import io
+import multiprocessing
 import os
 import signal
 import sys
@@ -36,6 +37,21 @@ def catches_interrupts(pid: int) -> bool:
         return False
     masks = dict(line.split(":", 1) for line in status.splitlines() if line.startswith("Sig"))
     return bool(int(masks["SigCgt"], 16) >> (signal.SIGINT - 1) & 1)
+
+
+def end_with_parent() -> None:
+    """Ends this worker of a process pool when its owner has ended: the pool's `initializer`.
+
+    Otherwise, the workers of an owner that is killed continue their work, and then wait for more forever.
+    """
+    owner = multiprocessing.parent_process()
+
+    def follow() -> None:
+        if owner is not None:
+            owner.join()
+            os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def run(command: Callable[[], int], *, when_stopped: int = 130) -> None:

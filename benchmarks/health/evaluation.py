@@ -28,6 +28,7 @@ from benchmarks.health.measure import Tally, measure
 from benchmarks.health.replay import Replay
 from benchmarks.health.rivals import RIVALS, declared_by
 from benchmarks.health.table import LIMIT
+from emulators.lifecycle import end_with_parent
 from shared.domain.institution_health.selection import DETECTORS
 
 ROOT = Path(__file__).parents[2]
@@ -97,9 +98,14 @@ def _results(wanted: list[Job]) -> Iterator[tuple[Job, Tally]]:
             yield job, kept
         else:
             missing.append(job)
-    # Without the collection of cycles, of which a replay makes few: it would visit each of the many events repeatedly.
-    with ProcessPoolExecutor(os.cpu_count(), initializer=gc.disable) as workers:
+    with ProcessPoolExecutor(os.cpu_count(), initializer=_begin_worker) as workers:
         yield from workers.map(run, missing)
+
+
+def _begin_worker() -> None:
+    """A replay makes few cycles of objects, and their collection would visit each of its many events repeatedly."""
+    gc.disable()
+    end_with_parent()
 
 
 def run(job: Job) -> tuple[Job, Tally]:

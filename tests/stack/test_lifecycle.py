@@ -237,3 +237,31 @@ def test_service_that_does_not_start_shows_the_end_of_its_log() -> None:
 
     with pytest.raises(StackError, match=r"(?s)no luck today.*simulator exited unexpectedly \(simulator 3\).*log"):
         Broken(offset=aside(), only_simulator=True).__enter__()
+
+
+POOL = """
+import os, sys, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from emulators.lifecycle import end_with_parent
+
+with ProcessPoolExecutor(2, mp_context=get_context(sys.argv[1]), initializer=end_with_parent) as pool:
+    begun = [pool.submit(os.getpid), pool.submit(time.sleep, 600), pool.submit(time.sleep, 600)]
+    begun[0].result()
+    print(*pool._processes, flush=True)
+"""
+
+
+@pytest.mark.parametrize("method", ["spawn", "fork"])
+def test_the_workers_of_a_killed_command_end(method: str) -> None:
+    command = [sys.executable, "-c", POOL, method]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as owner:
+        assert owner.stdout is not None
+        workers = [Path(f"/proc/{pid}") for pid in owner.stdout.readline().split()]
+        assert len(workers) == 2
+        assert all(worker.exists() for worker in workers)
+        owner.kill()
+    until = time.monotonic() + 30
+    while any(worker.exists() for worker in workers) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not any(worker.exists() for worker in workers)
