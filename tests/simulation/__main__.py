@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+from emulators.lifecycle import end_with_parent
 from tests.simulation.actions import WEIGHTS
 from tests.simulation.run import Result, run
 from tests.simulation.scenario import Scenario, write
@@ -67,7 +68,7 @@ def _results(seed: int, years: float, *, jobs: int) -> Iterator[Result]:
     if jobs == 1:
         yield from map(run, _scenarios(seed, years))
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
         yield from pool.map(run, _scenarios(seed, years))
 
 

@@ -118,7 +118,7 @@ class Boundary:
         counts: The calls so far, by name.
         log: A digest of everything that happened, in order; `lines` keeps the text if it is wanted.
         google_failed_at: When a service of Google last failed, in virtual microseconds.
-        rotation_failed_at: When one failed during a rotation.
+        rotation_failed_at: When a fault last met a rotation that may have lost its new token.
     """
 
     loop: Loop
@@ -127,8 +127,8 @@ class Boundary:
     counts: Counter[str] = field(default_factory=Counter)
     log: Any = field(default_factory=hashlib.sha256)
     lines: list[str] | None = None
-    google_failed_at: int = -(10**15)  # when a service of Google last failed
-    rotation_failed_at: int = -(10**15)  # when a rotation last failed, which may have lost its new token
+    google_failed_at: int = -(10**15)
+    rotation_failed_at: int = -(10**15)
 
     def note(self, text: str) -> None:
         """Writes a line of the event log."""
@@ -161,9 +161,9 @@ class Boundary:
             raise Killed(process.name)
         self.counts[name] += 1
         fault = self._fault(name, about) if self.faults else None
-        if fault is not None and not name.startswith("plaid."):
+        if fault is not None and not name.startswith("plaid.") and fault.mode is not Mode.SLOW:
             self.google_failed_at = self.loop.microseconds
-        if fault is not None and process.name.startswith("rotatetoken"):  # Plaid's answer has the only copy, too
+        if fault is not None and process.name.startswith("rotatetoken") and _may_lose_a_token(fault, name):
             self.rotation_failed_at = self.loop.microseconds
         low, high = SLOW.get(name.partition(".")[0], QUICK)
         seconds = low + (high - low) * self.random.random()
@@ -209,6 +209,15 @@ class Boundary:
 def _slowness(name: str) -> float:
     """Seconds of a slow call: less than what its adapter waits for."""
     return 3.5 if name.startswith("plaid.") else 20.0
+
+
+def _may_lose_a_token(fault: Fault, name: str) -> bool:
+    """Whether a rotation that meets this fault may lose the new token: it must outlive a few errors of the store.
+
+    Plaid's answer is the only copy, which dies with the process, and with a store that fails for longer than it tries.
+    """
+    dies = fault.mode in (Mode.KILL_BEFORE, Mode.KILL_AFTER)
+    return dies or name.startswith("plaid.") or (fault.times is None and fault.mode is not Mode.SLOW)
 
 
 def _applies(fault: Fault, name: str, about: tuple[str, ...]) -> bool:

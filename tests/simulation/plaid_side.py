@@ -27,6 +27,7 @@ from emulators.plaid import signing, wire
 from emulators.plaid.app import Plaid, Received
 from emulators.plaid.clock import Clock
 from emulators.plaid.cursors import CursorFormat
+from emulators.plaid.endpoints import HANDLERS
 from emulators.plaid.errors import CATALOGUE, PlaidError
 from emulators.plaid.items import Item, Readiness
 from emulators.plaid.settings import EU, US, Settings
@@ -300,10 +301,18 @@ class PlaidSide:
             item.log.cursor_cycle = 0
 
 
-def meaning(code: str, path: str) -> ProviderError:
-    """What the backend understands when this endpoint refuses with this code."""
+def _understood(code: str, path: str) -> ProviderError:
     error = PlaidError(code)
     return from_answer(error.status, wire.dumps(error.answer("simulated")), endpoint=path)
+
+
+_MEANINGS = {(code, path): _understood(code, path) for code in CATALOGUE for path in HANDLERS}
+"""Read before any mutation: one of the backend's tables must not change what the checks expect."""
+
+
+def meaning(code: str, path: str) -> ProviderError:
+    """What the backend understands when this endpoint refuses with this code."""
+    return _MEANINGS[code, path]
 
 
 def is_operators(code: str, path: str) -> bool:

@@ -84,6 +84,7 @@ class World:
         for number in range(scenario.users):
             self.people.append(self.sign_up(number))
         self.violations: list[str] = []
+        self.on_schedule: list[Callable[[Task], None]] = []
         self.schedule_stops_until = 0
         self.daily_stops_until = 0
         self.asked_removals: dict[str, str] = {}  # item: why it may be removed
@@ -91,6 +92,7 @@ class World:
         self.unreported_updates: set[str] = set()  # items whose update mode no app has reported
         self.unknown_balances: set[str] = set()  # accounts whose bank sent no balance at some time
         self.dead_items: dict[str, str] = {}  # item: why no login repairs it
+        self.revocations: set[tuple[str, str]] = set()  # connections and accounts of acknowledged webhooks
 
     # -- Time --------------------------------------------------------------------------------------------------------
 
@@ -101,7 +103,9 @@ class World:
 
     def _tick(self) -> None:
         if self.loop.microseconds >= self.schedule_stops_until and self.is_due():
-            self.backend.schedule("schedule_syncs")
+            task = self.backend.schedule("schedule_syncs")
+            for hear in self.on_schedule:
+                hear(task)
         self.loop.at(self.loop.microseconds + TICK, self._tick)
 
     def _daily(self) -> None:

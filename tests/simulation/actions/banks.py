@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -52,10 +53,13 @@ ODD_IDS = ("{}/{}", "__{}-{}__", "\x00{}-{}", "{}-{}" + "x" * 1_600, "é{}-{}")
 """Ids that are no document ids, except the last. They are their rows' real ids, so Plaid removes them by these."""
 
 
-def some_item(world: World, event: Event, chance: random.Random) -> Item | None:
-    """One of the user's items whose bank delivers data."""
+def some_item(
+    world: World, event: Event, chance: random.Random, *, among: Callable[[Item], object] = lambda _: True
+) -> Item | None:
+    """One of the user's items whose bank delivers data, of those that `among` accepts."""
     mine = [item for item in world.items_of(world.people[event.user]) if "transactions" in item.products]
-    return chance.choice(mine) if mine else None
+    some = [item for item in mine if among(item)]
+    return chance.choice(some) if some else None
 
 
 def working_item(world: World, event: Event, chance: random.Random) -> Item | None:

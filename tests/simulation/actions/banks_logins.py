@@ -11,8 +11,9 @@ from emulators.plaid.items import Item
 from shared.domain.errors import ErrorClass
 from tests.simulation.actions import action
 from tests.simulation.actions.banks import some_item
+from tests.simulation.loop import MICROSECONDS
 from tests.simulation.plaid_side import meaning
-from tests.simulation.scenario import Event
+from tests.simulation.scenario import DAY, Event
 from tests.simulation.world import World
 
 SYNC = "/transactions/sync"
@@ -80,14 +81,20 @@ def _change(world: World, item: Item, body: dict[str, object]) -> None:
 
 @action("consent_ends", per_year=2)
 def consent_ends(world: World, event: Event) -> None:
-    """The consent at a bank that limits it ends soon, or today; its user may renew it at the bank in time."""
-    chance = event.chance()
-    item = some_item(world, event, chance)
-    if item is not None and item.institution.consent_days and item.error is None:
-        days = chance.choice((0.01, 1.0, 6.9, 7.5, 14.0))
-        world.plaid.control(control.change_state, item, state="expiring", in_seconds=days * 86_400)
-        if chance.random() < 0.4:
-            world.loop.after(days * 86_400 * chance.random(), lambda: _renew(world, item))
+    """The consent at a bank that limits it ends soon, or today; its user may renew it at the bank in time.
+
+    Half of those who do see no reason to follow the app as well, so that no update mode ends the announcement.
+    """
+    chance, person = event.chance(), world.people[event.user]
+    item = some_item(world, event, chance, among=lambda one: one.institution.consent_days and one.error is None)
+    if item is None:
+        return
+    days = chance.choice((0.01, 1.0, 6.9, 7.5, 14.0))
+    world.plaid.control(control.change_state, item, state="expiring", in_seconds=days * DAY)
+    if chance.random() < 0.5:
+        world.loop.after(days * DAY * chance.random(), lambda: _renew(world, item))
+        if chance.random() < 0.5:
+            person.ignores_until = world.loop.microseconds + round((days + 14) * DAY) * MICROSECONDS
 
 
 @action("consent_renewed", per_year=2)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from emulators.plaid import announcements
+from shared.ports import TaskFunction
 from tests.simulation.actions import action
 from tests.simulation.actions.operators import persist, some_connection
 from tests.simulation.actions.users import CONNECTIONS, ask, exchange, go_through_link
 from tests.simulation.actions.users_leave import give_up_everything, remove_connection
 from tests.simulation.boundary import Fault, Mode
+from tests.simulation.google import Mail
 from tests.simulation.loop import MICROSECONDS
 from tests.simulation.scenario import Event
 from tests.simulation.world import World
 
-MINUTES = 600 * MICROSECONDS
+MINUTES, HOURS = 600 * MICROSECONDS, 36_000 * MICROSECONDS
+
+
+def lose_task(world: World, function: TaskFunction) -> None:
+    """The next task of this function never arrives."""
+    world.backend.queues.mail.setdefault(function, Mail()).lost += 1
 
 
 @action("rotation_troubled", per_year=3)
 def rotation_troubled(world: World, event: Event) -> None:
-    """While a token is rotated, the store fails or is slow, and another call uses the token."""
+    """While a token is rotated, the store fails or is slow, and another call uses the token; or its task is lost."""
     chance, person = event.chance(), world.people[event.user]
     connection_id = some_connection(world, event)
     if connection_id is None or world.backend.is_closed:
@@ -25,7 +32,10 @@ def rotation_troubled(world: World, event: Event) -> None:
     mode = chance.choice((Mode.UNAVAILABLE, Mode.UNAVAILABLE, Mode.KILL_BEFORE, Mode.CONFLICT, Mode.SLOW, Mode.SLOW))
     until = world.loop.microseconds + MINUTES
     skip = chance.choice((1, 2, 2, 2))  # the request, the mark, the new token
-    world.boundary.faults.append(Fault(mode, ("credentials.save",), skip=skip, until=until))
+    if chance.random() < 0.8:
+        world.boundary.faults.append(Fault(mode, ("credentials.save",), skip=skip, until=until))
+    else:
+        lose_task(world, TaskFunction.ROTATE_TOKEN)
     path = f"{CONNECTIONS}/{connection_id}/sync"
 
     def refresh() -> None:
@@ -93,13 +103,16 @@ def webhook_lies(world: World, event: Event) -> None:
     world.loop.after(60.0, later)
 
 
-@action("removal_without_plaid", per_year=0.5)
-def removal_without_plaid(world: World, event: Event) -> None:
-    """A user removes a connection while Plaid does not remove items."""
+@action("removal_troubled", per_year=1)
+def removal_troubled(world: World, event: Event) -> None:
+    """A user removes a connection while Plaid does not remove items, or the task is lost."""
     person, chance = world.people[event.user], event.chance()
     mine = world.connections_of(person)
     if mine:
-        until = world.loop.microseconds + MINUTES
-        world.boundary.faults.append(Fault(Mode.UNAVAILABLE, ("plaid./item/remove",), times=None, until=until))
         connection = chance.choice(mine)
+        if chance.random() < 0.6:
+            until = world.loop.microseconds + chance.choice((MINUTES, HOURS))
+            world.boundary.faults.append(Fault(Mode.UNAVAILABLE, ("plaid./item/remove",), times=None, until=until))
+        else:
+            lose_task(world, TaskFunction.REMOVE_ITEM)
         world.app(lambda: remove_connection(world, person, connection))

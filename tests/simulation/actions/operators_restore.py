@@ -103,6 +103,7 @@ def _restore(world: World, backup: Backup) -> None:
     world.loop.sleep(DRAINED_AFTER)
     _remember_replacements(world)
     backup.put_back()
+    world.revocations.clear()  # the backup knows nothing of webhooks that came since
     for person in [*world.people, *world.former]:
         _expect_again(person, backup.people.get(person.uid, Person(person.uid)))
     backend.vault.disabled.clear()  # an old version of the key is needed again

@@ -29,6 +29,16 @@ ENDPOINTS = (
     "/webhook_verification_key/get",
 )
 ABOUT_ITEMS = ("/accounts/get", "/item/get", "/transactions/refresh", "/transactions/sync")
+WITH_ACCESS_TOKEN = (
+    *ABOUT_ITEMS,
+    "/investments/holdings/get",
+    "/investments/transactions/get",
+    "/item/access_token/invalidate",
+    "/item/remove",
+    "/item/webhook/update",
+    "/liabilities/get",
+    "/transactions/recurring/get",
+)
 CODES = sorted(CATALOGUE)
 LIMITS = sorted(code for code, known in CATALOGUE.items() if known.status == 429)
 BROKEN = (None, "half", "html", "truncated")
@@ -59,6 +69,16 @@ def plaid_refuses(world: World, event: Event) -> None:
             error=code,
         )
     )
+
+
+@action("keys_mistaken", per_year=1)
+def keys_mistaken(world: World, event: Event) -> None:
+    """The operator deploys keys of another Plaid account: until they are corrected, Plaid knows no access token."""
+    lasts = event.chance().choice((600, 3_600, 6 * 3_600))
+    until = world.loop.microseconds + lasts * MICROSECONDS
+    calls = tuple(f"plaid.{path}" for path in WITH_ACCESS_TOKEN)
+    fault = Fault(Mode.UNAVAILABLE, calls, times=None, until=until, error="INVALID_ACCESS_TOKEN")
+    world.boundary.faults.append(fault)
 
 
 @action("rate_limit", per_year=6)

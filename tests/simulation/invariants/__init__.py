@@ -48,6 +48,8 @@ def watch(world: World) -> None:
     logs.watch(world)
     limits.watch(world)
     blame.watch(world)
+    due.watch(world)
+    items.watch(world)
     leases.watch(world)
     webhooks.watch(world)
     windows.watch(world)

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
+from shared.domain import grace_periods
 from shared.domain.audit import AuditAction
 from shared.domain.connection import ItemStatus
 from shared.domain.removal import RemovalOutcome
 from tests.simulation.world import World
+
+OUTAGE = 2 * (grace_periods.STORING_TOKEN // timedelta(microseconds=1))
+
+
+def watch(world: World) -> None:
+    """Listens to the last resort of a rotation: without a store for its new token, it removes the item."""
+
+    def heard(_level: str, event: str, fields: dict[str, Any]) -> None:
+        outage = world.loop.microseconds - world.boundary.rotation_failed_at < OUTAGE
+        if event == "rotation.item_removed" and outage:
+            world.asked_removals.setdefault(fields["item_id"], "its new token could not be stored")
+
+    world.backend.on_log.append(heard)
 
 
 def settled(world: World) -> None:

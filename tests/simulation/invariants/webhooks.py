@@ -33,6 +33,8 @@ def watch(world: World) -> None:
         item = world.item_of(connection)
         if code == "SYNC_UPDATES_AVAILABLE" and item is not None:
             _watch_data(world, connection.connection_id, item, len(item.log), QUARTERS)
+        if code == "USER_ACCOUNT_REVOKED" and isinstance(account_id := delivery.body.get("account_id"), str):
+            world.revocations.add((connection.connection_id, account_id))  # notices.py: its user is notified
 
     world.plaid.webhooks.acknowledged.append(acknowledged)
 

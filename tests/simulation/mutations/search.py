@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from multiprocessing import get_context
 
+from emulators.lifecycle import end_with_parent
 from tests.simulation.actions import WEIGHTS
 from tests.simulation.mutations import mutations
 from tests.simulation.run import run
@@ -80,7 +81,7 @@ def search(name: str, *, years: float, first_seed: int) -> Finding:
 
 def search_all(names: Sequence[str], *, years: float, first_seed: int, jobs: int) -> Iterator[Finding]:
     """Searches for all mutations on several cores; yields each finding as soon as it is known."""
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
         pending = [pool.submit(search, name, years=years, first_seed=first_seed) for name in names]
         for done in as_completed(pending):
             yield done.result()
