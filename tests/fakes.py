@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.adapters.plaid.errors import BY_CODE, BY_CODE_OF_A_SYNC
-from shared.adapters.threads import ThreadExecutor
 from shared.domain.account import Account, BalancesSource
 from shared.domain.audit import AuditEntry, AuditHead, ChainedEntry
 from shared.domain.audit_chain import Checkpoint
@@ -91,17 +90,6 @@ class FakeClock:
 
     def move(self, by: timedelta) -> None:
         self.at += by
-
-
-class FakeExecutors:
-    """Threads as in production, since some tests need work that is really concurrent; records what was created."""
-
-    def __init__(self) -> None:
-        self.made: list[tuple[int, str]] = []
-
-    def __call__(self, workers: int, name: str) -> ThreadExecutor:
-        self.made.append((workers, name))
-        return ThreadExecutor(workers, name)
 
 
 MISDIRECTED: list[str] = []

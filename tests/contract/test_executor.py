@@ -11,6 +11,7 @@ import pytest
 
 from shared.adapters.threads import ThreadExecutor
 from shared.ports import Executors
+from tests.fake_executors import FakeExecutors
 
 NAMED: contextvars.ContextVar[str] = contextvars.ContextVar("NAMED", default="nobody")
 
@@ -18,6 +19,13 @@ NAMED: contextvars.ContextVar[str] = contextvars.ContextVar("NAMED", default="no
 @pytest.fixture
 def executors() -> Executors:
     return ThreadExecutor
+
+
+@pytest.fixture(params=[ThreadExecutor, FakeExecutors()], ids=["threads", "fake"])
+def any_executors(request: pytest.FixtureRequest) -> Executors:
+    """Also the fake, which does all work in the caller's thread."""
+    executors: Executors = request.param
+    return executors
 
 
 def test_work_runs_while_its_caller_continues(executors: Executors) -> None:
@@ -59,13 +67,13 @@ def test_one_worker_does_one_thing_at_a_time_in_the_order_of_submission(executor
     assert steps == ["first begins", "first ends", "second", "third"]
 
 
-def test_exception_of_the_work_is_raised_to_the_caller(executors: Executors) -> None:
+def test_exception_of_the_work_is_raised_to_the_caller(any_executors: Executors) -> None:
     failure = TimeoutError("the call itself timed out")
 
     def fail() -> None:
         raise failure
 
-    with closing(executors(1, "work")) as workers:
+    with closing(any_executors(1, "work")) as workers:
         future = workers.submit(fail)
         with pytest.raises(TimeoutError) as raised:
             future.result()
@@ -73,13 +81,13 @@ def test_exception_of_the_work_is_raised_to_the_caller(executors: Executors) -> 
     assert future.done()
 
 
-def test_work_has_the_context_of_its_caller_and_cannot_change_it(executors: Executors) -> None:
+def test_work_has_the_context_of_its_caller_and_cannot_change_it(any_executors: Executors) -> None:
     def rename() -> str:
         before = NAMED.get()
         NAMED.set("changed by the work")
         return before
 
-    with closing(executors(1, "work")) as workers:
+    with closing(any_executors(1, "work")) as workers:
         for name in ("alice", "bob"):
             token = NAMED.set(name)
             assert workers.submit(rename).result() == name
@@ -87,9 +95,9 @@ def test_work_has_the_context_of_its_caller_and_cannot_change_it(executors: Exec
             NAMED.reset(token)
 
 
-def test_close_waits_for_all_work(executors: Executors) -> None:
+def test_close_waits_for_all_work(any_executors: Executors) -> None:
     done: list[int] = []
-    workers = executors(2, "work")
+    workers = any_executors(2, "work")
     for number in range(20):
         workers.submit(partial(done.append, number))
     workers.close()

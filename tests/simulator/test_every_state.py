@@ -26,6 +26,7 @@ from .test_typed_models import Api, api
 __all__ = ["api"]
 
 TODAY = datetime.now(UTC).date()
+FEW = 10  # test_typed_models.py reads rows of every kind, which takes the models long
 ROW = {"date_transacted": TODAY, "date_posted": TODAY, "amount": 1.25, "description": "A thing"}
 FIELDS: dict[str, dict[str, Any]] = {
     "/link/token/create": {**LINK, "products": None},
@@ -37,8 +38,9 @@ FIELDS: dict[str, dict[str, Any]] = {
     "/transactions/get": {
         "start_date": TODAY - timedelta(days=700),
         "end_date": TODAY,
-        "options": {"days_requested": 9},
+        "options": {"days_requested": 9, "count": FEW},
     },
+    "/transactions/sync": {"count": FEW},
     "/identity/match": {"user": {"legal_name": "Ada Example", "address": {"postal_code": "1"}}},
     "/statements/download": {"statement_id": "unknown"},
     "/statements/refresh": {"start_date": TODAY - timedelta(days=90), "end_date": TODAY},

@@ -60,6 +60,7 @@ from shared.usecases.tokens.request_rotation import RotationRequests
 from shared.usecases.tokens.rotate_token import TokenRotation
 from shared.usecases.tokens.store_rotated_token import RotatedTokenStore
 from tests.fake_budgets import FakeBudgets
+from tests.fake_executors import FakeExecutors
 from tests.fake_history_moves import FakeHistoryMoves
 from tests.fake_product_syncs import FakeProductSyncs
 from tests.fake_products import FakeProductConsents, FakeProducts
@@ -70,7 +71,6 @@ from tests.fakes import (
     Crash,
     FakeClock,
     FakeCredentials,
-    FakeExecutors,
     FakeInbox,
     FakeInstitutions,
     FakeIntents,

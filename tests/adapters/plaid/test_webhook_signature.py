@@ -25,9 +25,10 @@ from shared.adapters.plaid.webhook_key_cache import (
     UNKNOWN_TO_PLAID,
 )
 from shared.adapters.plaid.webhook_signature import WebhookVerifier
+from shared.adapters.threads import ThreadExecutor
 from shared.domain.errors import BankError, ErrorClass, ProviderError, Unauthenticated, Unavailable
 from shared.domain.region import Region
-from tests.fakes import FakeClock, FakeExecutors, FakeWebhookKeys, problem
+from tests.fakes import FakeClock, FakeWebhookKeys, problem
 
 BODY = b'{\n  "webhook_type": "TRANSACTIONS"\n}'
 
@@ -48,7 +49,7 @@ class Plaid:
 
     def instance(self, **pairs: Any) -> WebhookVerifier:
         return WebhookVerifier(
-            fetch_key=self.fetch, stored=self.stored, clock=self.clock, executors=FakeExecutors(), **pairs
+            fetch_key=self.fetch, stored=self.stored, clock=self.clock, executors=ThreadExecutor, **pairs
         )
 
     def fetch(self, kid: str, region: Region) -> dict[str, Any]:

@@ -27,6 +27,7 @@ def test_a_run_fetches_with_one_worker(world: World) -> None:
 
 def test_scheduler_requeues_as_many_states_at_once_as_it_may(world: World) -> None:
     due(world, 4)
+    world.executors.threads = True
     together, arrived = threading.Barrier(4, timeout=60), list[int]()
     world.calls.before = lambda name: None if name != "queue.enqueue" else arrived.append(together.wait())
     assert world.tick(at_once=4) == 4
