@@ -90,6 +90,7 @@ class World:
         self.asked_removals: dict[str, str] = {}  # item: why it may be removed
         self.endless_until: dict[str, int] = {}  # item: until when its pages have no end, in virtual microseconds
         self.unreported_updates: set[str] = set()  # items whose update mode no app has reported
+        self.lost_before_a_restore: set[str] = set()  # items whose exchange had no answer, which the backup cannot know
         self.unknown_balances: set[str] = set()  # accounts whose bank sent no balance at some time
         self.dead_items: dict[str, str] = {}  # item: why no login repairs it
         self.revocations: set[tuple[str, str]] = set()  # connections and accounts of acknowledged webhooks

@@ -106,7 +106,7 @@ def consent_renewed(world: World, event: Event) -> None:
 
 
 def _renew(world: World, item: Item) -> None:
-    if item.error is None and not item.removed:
+    if item.error is None and not item.removed and world.until_quiet() > 0:
         world.plaid.world.expire_consent(item, world.loop.now() + timedelta(days=180))
 
 

@@ -26,11 +26,13 @@ class Backup:
         documents: All documents, by the object and the attribute that hold them.
         people: What each user had done.
         exchanged: The items whose tokens were exchanged since.
+        made: The items that existed at Plaid.
         erased: The users whose erasure began since.
     """
 
     documents: list[tuple[Any, str, Any]]
     people: dict[str, Person]
+    made: frozenset[str]
     exchanged: dict[str, None] = field(default_factory=dict)
     erased: dict[str, None] = field(default_factory=dict)
 
@@ -46,6 +48,7 @@ class Backup:
         backup = cls(
             [(holder, name, _copied(getattr(holder, name))) for holder, name in places],
             {person.uid: copy.deepcopy(person) for person in [*world.people, *world.former]},
+            frozenset(world.plaid.world.items),
         )
         backend.on_log.append(backup.heard)
         return backup
@@ -170,6 +173,9 @@ def _settle_what_the_store_cannot_know(world: World, backup: Backup) -> None:
     for item_id in backup.exchanged:
         if item_id not in held:
             _remove_at_plaid(world, item_id, "it was linked after the backup")
+    # Of an exchange whose answer was lost, only the log tells, and not which item it was.
+    exchanged = {item.item_id for item in world.plaid.items() if item.access_token is not None}
+    world.lost_before_a_restore |= exchanged - backup.made - held - backup.exchanged.keys()
     for uid in backup.erased:
         persist(world, f"erase --user {uid} --yes", tries=3)
 

@@ -50,6 +50,7 @@ def _each_has_an_owner(world: World) -> None:
     store = world.backend.store
     known = {c.item_id for c in store.connections.values()} | {r.item_id for r in store.tombstones.values()}
     known |= {intent.item_id for intent, _ in store.intents.values() if intent.item_id is not None}
+    known |= world.lost_before_a_restore
     for person in [*world.people, *world.former]:
         reported = sum(
             entry.action is AuditAction.LINK_LOST or entry.details.get("item") == RemovalOutcome.LOST
