@@ -124,6 +124,18 @@ class Item:
             raise PlaidError("NO_ACCOUNTS")
         return self.accounts if wanted is None else [self.account(account_id) for account_id in dict.fromkeys(wanted)]
 
+    def load_history(self, first: int, last: int) -> None:
+        """Adds the rows [first, last) of the history; those of an account wait while its user does not share it."""
+        self.log.reveal(first, last)
+        shared = {account.account_id for account in self.accounts}
+        if self.log.history.account_ids(first, last) <= shared:
+            return
+        waiting = {account.account_id for account in self.hidden_accounts}
+        for row in [row for row in self.log.current() if row.account_id not in shared]:
+            self.log.remove(row.transaction_id)
+            if row.account_id in waiting:
+                self.hidden_rows.append(row)
+
     def add_account(self, account: Account, rows: Iterable[Row]) -> None:
         """Adds a new account and its transactions."""
         self.accounts.append(account)

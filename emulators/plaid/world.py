@@ -194,7 +194,7 @@ class World:
 
     def _initial_update(self, item: Item) -> None:
         if self._can_extract(item) and item.readiness is Readiness.NOT_READY:
-            item.log.reveal(0, item.portfolio.recent)
+            item.load_history(0, item.portfolio.recent)
             item.readiness, item.last_update = Readiness.INITIAL, self.clock.now()
             self.webhooks.send(item, announcements.initial_update(item.portfolio.recent))
             self.announce_sync(item)
@@ -203,7 +203,7 @@ class World:
         self._initial_update(item)
         if self._can_extract(item) and item.readiness is Readiness.INITIAL:
             total = len(item.portfolio.history)
-            item.log.reveal(item.portfolio.recent, total)
+            item.load_history(item.portfolio.recent, total)
             item.readiness, item.last_update = Readiness.HISTORICAL, self.clock.now()
             self.webhooks.send(item, announcements.historical_update(total - item.portfolio.recent))
             self.announce_sync(item)

@@ -301,6 +301,24 @@ def test_an_account_that_was_deselected_can_be_shared_again(item: Linked) -> Non
         cursor = again["next_cursor"]
 
 
+def test_history_that_comes_late_has_no_rows_of_an_account_that_is_not_shared_any_more(sim: Sim) -> None:
+    item = sim.link(ready=False)
+    item.control("sync", history_stops_at="INITIAL_UPDATE_COMPLETE")
+    sim.advance(10)
+    before = item.account_ids()
+    away = item.sync(count=500)["added"][0]["account_id"]
+    item.control("accounts", revoke=[away])
+    item.control("sync", history_stops_at=None)
+    sim.advance(10)
+    whole = item.sync(count=500)
+    assert whole["transactions_update_status"] == "HISTORICAL_UPDATE_COMPLETE"
+    assert away not in {row["account_id"] for row in whole["added"]}
+    update_mode(item, before)
+    again = item.sync(whole["next_cursor"], count=500)["added"]
+    assert {row["account_id"] for row in again} == {away}
+    assert len(again) + len(whole["added"]) == len(sim.link().sync(count=500)["added"])
+
+
 def test_rows_of_an_account_that_is_shared_again_may_return_only_from_the_beginning(tmp_path: Path) -> None:
     file = tmp_path / "state.json"
     with running_simulator(state=file) as sim:
