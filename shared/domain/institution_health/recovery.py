@@ -125,6 +125,7 @@ class Situation:
         probes: Results since the latest plan.
         may_pause: Whether this bank may be paused automatically (shared/domain/institution_health/scope.py).
         most: The most connections to release at once, so that the bank's catch-up does not crowd out other banks.
+        asked: Connections that were probed a moment ago, by the plans that this one follows at once.
     """
 
     now: datetime
@@ -134,6 +135,7 @@ class Situation:
     probes: Probes = Probes()
     may_pause: bool = True
     most: int = 200
+    asked: int = 0
 
 
 def plan_again(state: HealthState, results: Probes) -> bool:
@@ -180,7 +182,7 @@ def _followed(was: Recovery, situation: Situation) -> Plan:
     wait = min(max((now - recovery.since) / _PATIENCE_UNDECLARED, CHECK_AGAIN), LONGEST_WAIT)
     return Plan(
         Recovery(state, recovery.since, next_probe_at=now + wait),
-        probe=min(PROBES_DOWN if degraded else PROBES_SUSPECTED, situation.connections),
+        probe=min(PROBES_DOWN if degraded else PROBES_SUSPECTED, max(situation.connections - situation.asked, 0)),
         retry_spacing=spacing,
         check_again_at=now + wait,
     )
@@ -277,10 +279,10 @@ def _release(was: Recovery, situation: Situation) -> Plan:
 
 
 def _probing(recovery: Recovery, situation: Situation, *, call_operator: bool = False) -> Plan:
-    """Probes one connection, or more after one worked. Asking again before the next probe is due probes nothing."""
+    """Probes one connection, or more after one worked. Once enough worked, it waits until the next probe is due."""
     now, worked = situation.now, situation.probes.worked > 0 and not situation.probes.failed
-    due = recovery.next_probe_at
-    if due is not None and now < due and not worked:
+    due, enough = recovery.next_probe_at, situation.probes.worked >= min(PROBES_DOWN, situation.connections)
+    if due is not None and now < due and (enough or not worked):
         return Plan(recovery, call_operator=call_operator, check_again_at=due)
     age = now - (recovery.down_since or now)
     next_probe_at = now + min(max(age / _PATIENCE, CHECK_AGAIN), LONGEST_WAIT)

@@ -83,14 +83,25 @@ class JudgeInstitution:
             Unavailable: The store did not answer; the next judgement continues.
         """
         try:
+            asked = 0
             for _ in range(1 + AGAIN):
-                if not self._judge(institution_id):
+                probed = self._judge(institution_id, asked=asked)
+                if not probed:
                     break
+                asked += probed
         except Conflict:
             log.info("institution.judged_elsewhere", institution_id=institution_id)
 
-    def _judge(self, institution_id: str) -> bool:
-        """Judges, stores and carries out; returns whether probes allow or require the next judgement at once."""
+    def _judge(self, institution_id: str, *, asked: int) -> int:
+        """Judges, stores and carries out.
+
+        Args:
+            institution_id: The institution.
+            asked: The connections that the judgements just before this one have probed.
+
+        Returns:
+            The connections that were probed, if the results allow or require the next judgement at once; else 0.
+        """
         now = self._now()
         watchlist, _ = self.records.watchlist()
         loaded = self.records.load(institution_id)
@@ -98,9 +109,9 @@ class JudgeInstitution:
         connections = self.contacts.count_at(institution_id)
         if not connections:
             self._forget(before, now=now)
-            return False
+            return 0
         known = before.model_copy(update={"connections": connections, "plaid": self.gather.status(before, now=now)})
-        made = self._judged(known, watchlist, now=now)
+        made = self._judged(known, watchlist, asked=asked, now=now)
         record = made.record
         version = self._save(record, expected=version, shared_at=made.shared_at, now=now)
         self._report(before, record, made.plan)
@@ -109,7 +120,7 @@ class JudgeInstitution:
             self._save(done, expected=version, shared_at=None, now=now)
         if not done.settled:
             enqueue_judgement(self.tasks, institution_id, at=(made.plan.check_again_at or now) - _INSTANT)
-        return made.plan.probe > 0 and plan_again(done.state, done.probes)
+        return made.plan.probe if plan_again(done.state, done.probes) else 0
 
     def _save(
         self, record: HealthRecord, *, expected: Version | None, shared_at: datetime | None, now: datetime
@@ -126,7 +137,7 @@ class JudgeInstitution:
                 return self.records.save(record, expected=expected, watchlist=(changed, listed))
         raise Conflict
 
-    def _judged(self, known: HealthRecord, watchlist: Watchlist, *, now: datetime) -> _Judgement:
+    def _judged(self, known: HealthRecord, watchlist: Watchlist, *, asked: int, now: datetime) -> _Judgement:
         evidence, verdict, attributed_at = self._verdict(known, watchlist, now=now)
         pausing = verdict.state is HealthState.DOWN and verdict.reason != OVERRIDE
         situation = Situation(
@@ -135,6 +146,7 @@ class JudgeInstitution:
             connections=known.connections,
             deferred=self._deferred(known),
             probes=self._results(known, now=now),
+            asked=asked,
             may_pause=not pausing
             or may_pause(
                 evidence,
@@ -225,8 +237,8 @@ def _after(known: HealthRecord, verdict: Verdict, planned: Plan, *, now: datetim
     before, recovery = known.recovery, planned.recovery
     down_since = before.down_since if before is not None else None
     is_over = down_since is not None and recovery.down_since is None
-    # While a step of the resume is under way, its results are collected until the next step.
-    waits = recovery.state is HealthState.RECOVERING and recovery == before
+    # Until the next step or probe is due, results are kept: they count for it.
+    waits = recovery.state in (HealthState.DOWN, HealthState.RECOVERING) and recovery == before and not planned.probe
     quiet = recovery.state is HealthState.HEALTHY and not is_over and known.ended is None and known.settled
     return known.model_copy(
         update={

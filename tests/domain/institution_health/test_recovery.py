@@ -40,9 +40,10 @@ def run(
     probes: Probes = NO_PROBES,
     may_pause: bool = True,
     reason: str = "many_failures",
+    asked: int = 0,
 ) -> Plan:
     judged = verdict(state, at=START, reason=reason)
-    return plan(before, Situation(at, judged, connections, deferred, probes, may_pause))
+    return plan(before, Situation(at, judged, connections, deferred, probes, may_pause, asked=asked))
 
 
 def test_suspicion_probes_and_pauses_nothing() -> None:
@@ -94,6 +95,22 @@ def test_suspicion_is_probed_less_often_after_half_an_hour_unless_probes_fail() 
     assert run(first.recovery, HealthState.SUSPECTED, later, probes=Probes(1, 4)).probe == 5
     assert plan_again(HealthState.SUSPECTED, Probes(1, 4))
     assert not plan_again(HealthState.SUSPECTED, Probes(4, 1))
+
+
+def test_connections_that_were_probed_a_moment_ago_are_not_probed_again() -> None:
+    suspected, failing = Recovery(HealthState.SUSPECTED, START), Probes(0, 2)
+    probed = [
+        run(suspected, HealthState.SUSPECTED, START, connections=connections, probes=failing, asked=asked).probe
+        for connections, asked in [(2, 0), (2, 2), (6, 5), (100, 5)]
+    ]
+    assert probed == [2, 0, 1, 5]
+
+
+def test_once_enough_connections_work_no_more_are_probed_until_the_next_step_may_start() -> None:
+    waiting = replace(run(None, HealthState.DOWN, START).recovery, next_step_at=START + CHECK_AGAIN)
+    early = run(waiting, HealthState.DOWN, START, probes=Probes(2, 0))
+    assert (early.probe, early.release, early.recovery) == (0, 0, waiting)
+    assert run(waiting, HealthState.DOWN, START + CHECK_AGAIN, probes=Probes(2, 0)).release == 2
 
 
 def test_failing_probes_renew_the_pause() -> None:

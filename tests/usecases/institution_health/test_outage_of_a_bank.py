@@ -61,6 +61,19 @@ def test_failed_refreshes_reveal_an_outage_that_plaid_does_not_report(engine: En
     assert engine.state() is HealthState.DOWN
 
 
+def test_a_judgement_of_a_small_bank_probes_no_connection_twice(world: World) -> None:
+    engine = Engine(world, size=2)
+    engine.goes_down_at_bank(reported=False)
+    engine.refreshes(*engine.names[:2])
+    world.clock.move(timedelta(minutes=5))
+    engine.judge(BANK)
+    assert engine.state() is HealthState.SUSPECTED
+    world.clock.move(timedelta(minutes=5))
+    before = len(world.calls.log)
+    engine.judge(BANK)
+    assert world.calls.log[before:].count("bank.item") == 2
+
+
 def test_one_user_alone_takes_no_bank_down(engine: Engine) -> None:
     store = engine.world.store
     for name in engine.names[:6]:
