@@ -47,7 +47,10 @@ def update(world: World, person: Person, connection: BankConnection, chance: ran
     after = chance.choice(("reconnect", "reconnect", "reconnect", "reconnect", "exchange", "both", "neither"))
     if after in ("exchange", "both"):
         answer = exchange(world, person, done, chance)
-        if answer is not None and answer[0] == 409 and connection.connection_id in world.backend.store.connections:
+        # If all accounts are new to the connection, nothing but Plaid can tell that the token belongs to it.
+        known = {account["id"] for account in done["metadata"]["accounts"]}.intersection(connection.account_ids)
+        refused = answer is not None and answer[0] == 409
+        if refused and known and connection.connection_id in world.backend.store.connections:
             world.violated(f"the exchange after updating {connection.connection_id} was refused as a duplicate")
         if answer is not None and succeeded(answer):
             world.unreported_updates.discard(connection.item_id)

@@ -44,7 +44,7 @@ def compare(world: World, connection: BankConnection, item: Item) -> None:
     at_plaid = world.plaid.truth(item)
     large = len(at_plaid) > MAX_BYTES
     mapped = transaction_mapping.transactions(exact_json.parse(at_plaid), Oddities(), aside, large=large)
-    hidden = _hidden(world, connection, item)
+    hidden = hidden_accounts(world, connection, item)
     truth = {row["transaction_id"]: row for row in mapped if row["account_id"] not in hidden}
     odd = {key for key, row in aside.items() if row.account_id not in hidden}
     rows = {i: {k: v for k, v in f.items() if k not in OURS} for i, f in store.rows.get(name, {}).items()}
@@ -62,7 +62,7 @@ def compare(world: World, connection: BankConnection, item: Item) -> None:
             return
 
 
-def _hidden(world: World, connection: BankConnection, item: Item) -> frozenset[str]:
+def hidden_accounts(world: World, connection: BankConnection, item: Item) -> frozenset[str]:
     """Revoked accounts that the user shared again in an update mode that no app reported.
 
     Plaid may list a revoked account for a while. So the backend reads it again only after the app's report, or after a
@@ -83,7 +83,7 @@ def _accounts(world: World, connection: BankConnection, item: Item) -> None:
     """
     name = connection.connection_id
     rows = world.backend.store.account_rows.get(name, {})
-    at_plaid = {account.account_id for account in item.accounts} - _hidden(world, connection, item)
+    at_plaid = {account.account_id for account in item.accounts} - hidden_accounts(world, connection, item)
     late = {account.account_id for account in item.accounts if not account.has_transactions}
     late |= {account_id for account_id, row in rows.items() if row["type"] in ("investment", "loan")}
     if item.item_id in world.unreported_updates:
