@@ -48,7 +48,7 @@ def _is_clean(seed: int) -> bool:
 
 def _shortened(violation: str) -> str:
     """A violation without its time, ids, numbers and details."""
-    text = kind_of(violation.partition(" ")[2].partition(" ")[2]).partition(" {")[0]
+    text = kind_of(violation.partition(" ")[2].partition(" ")[2]).partition(" {")[0].partition("\\n")[0]
     return re.sub(r"…(?:[-:+.,T /]*…)+", "…", text)[:LONGEST]
 
 
