@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import timedelta
 from unittest.mock import Mock
 
@@ -10,6 +11,7 @@ import pytest
 
 from shared.domain.bank_contact import ContactSource
 from shared.domain.institution_health.evidence import HealthState
+from shared.domain.institution_health.recovery import Probes
 from shared.domain.progress import SyncStatus
 from shared.usecases.institution_health import judge_institution
 from tests.fakes import row
@@ -72,6 +74,22 @@ def test_a_judgement_of_a_small_bank_probes_no_connection_twice(world: World) ->
     before = len(world.calls.log)
     engine.judge(BANK)
     assert world.calls.log[before:].count("bank.item") == 2
+
+
+def test_probes_that_worked_count_until_the_next_step_may_start(engine: Engine) -> None:
+    engine.goes_down_at_bank()
+    engine.tick()
+    engine.world.clock.move(timedelta(minutes=15))
+    engine.tick()
+    (record, version), now = engine.records.kept[BANK], engine.world.clock.at
+    assert record.recovery is not None
+    waits = replace(record.recovery, next_step_at=now + timedelta(minutes=20), next_probe_at=now + HOUR)
+    engine.records.kept[BANK] = record.model_copy(update={"recovery": waits, "probes": Probes(2, 0)}), version
+    engine.judge(BANK)
+    assert (engine.state(), engine.record().probes) == (HealthState.DOWN, Probes(2, 0))
+    engine.world.clock.move(timedelta(minutes=21))
+    engine.judge(BANK)
+    assert engine.state() is HealthState.RECOVERING
 
 
 def test_one_user_alone_takes_no_bank_down(engine: Engine) -> None:
