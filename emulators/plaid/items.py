@@ -128,7 +128,7 @@ class Item:
         """Adds the rows [first, last) of the history; those of an account wait while its user does not share it."""
         self.log.reveal(first, last)
         shared = {account.account_id for account in self.accounts}
-        if self.log.history.account_ids(first, last) <= shared:
+        if self.log.account_ids() <= shared:
             return
         waiting = {account.account_id for account in self.hidden_accounts}
         for row in [row for row in self.log.current() if row.account_id not in shared]:
