@@ -352,9 +352,7 @@ class Backend:
     def restart(self) -> None:
         """Every instance ends at once."""
         for process in self.processes:
-            if process.name.startswith("rotatetoken") and process.tasks:
-                self.boundary.rotation_failed_at = self.loop.microseconds
-            self.loop.kill(process)
+            self.boundary.kill(process)
         self.processes.clear()
 
     def calm(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.adapters.firestore.errors import unavailable as store_unavailable
 from shared.domain.errors import Conflict, ErrorKind, Unavailable, VaultError
-from tests.simulation.loop import Killed, Loop
+from tests.simulation.loop import Killed, Loop, Process
 
 SLOW = {"plaid": (0.05, 0.6), "vault": (0.005, 0.05), "messaging": (0.02, 0.2)}  # seconds
 QUICK = (0.001, 0.03)
@@ -163,7 +163,7 @@ class Boundary:
         fault = self._fault(name, about) if self.faults else None
         if fault is not None and not name.startswith("plaid.") and fault.mode is not Mode.SLOW:
             self.google_failed_at = self.loop.microseconds
-        if fault is not None and process.name.startswith("rotatetoken") and _may_lose_a_token(fault, name):
+        if fault is not None and _is_rotation(process) and _may_lose_a_token(fault, name):
             self.rotation_failed_at = self.loop.microseconds
         low, high = SLOW.get(name.partition(".")[0], QUICK)
         seconds = low + (high - low) * self.random.random()
@@ -172,18 +172,24 @@ class Boundary:
         error = broken or _broken
         match fault.mode if fault is not None else None:
             case Mode.KILL_BEFORE:
-                self.loop.kill(process)
+                self.kill(process)
             case Mode.UNAVAILABLE | Mode.CONFLICT:
                 raise error(name, fault)  # type: ignore[arg-type]
         try:
             answer = effect()
         finally:
             if fault is not None and fault.mode is Mode.KILL_AFTER:
-                self.loop.kill(process)
+                self.kill(process)
         self.loop.sleep(seconds / 2)
         if fault is not None and fault.mode is Mode.LOST:
             raise error(name, fault)
         return answer
+
+    def kill(self, process: Process) -> None:
+        """Ends a process at once. With a rotation dies the only copy of its new token."""
+        if _is_rotation(process) and process.tasks:
+            self.rotation_failed_at = self.loop.microseconds
+        self.loop.kill(process)
 
     def _fault(self, name: str, about: tuple[str, ...]) -> Fault | None:
         now = self.loop.microseconds
@@ -214,10 +220,13 @@ def _slowness(name: str) -> float:
 def _may_lose_a_token(fault: Fault, name: str) -> bool:
     """Whether a rotation that meets this fault may lose the new token: it must outlive a few errors of the store.
 
-    Plaid's answer is the only copy, which dies with the process, and with a store that fails for longer than it tries.
+    Plaid's answer is the only copy, which is lost, too, if the store fails for longer than the rotation tries.
     """
-    dies = fault.mode in (Mode.KILL_BEFORE, Mode.KILL_AFTER)
-    return dies or name.startswith("plaid.") or (fault.times is None and fault.mode is not Mode.SLOW)
+    return name.startswith("plaid.") or (fault.times is None and fault.mode is not Mode.SLOW)
+
+
+def _is_rotation(process: Process) -> bool:
+    return process.name.startswith("rotatetoken")
 
 
 def _applies(fault: Fault, name: str, about: tuple[str, ...]) -> bool:

@@ -10,7 +10,7 @@ due.py        nothing that is due is left alone
 limits.py     calls to Plaid and writes stay below a bound
 blame.py      a status changes only for a reason
 leases.py     one run of a connection at a time
-notices.py    one notification per event
+notices.py    one notification per event, and none that a user needs is missing
 duplicates.py every account counts once
 webhooks.py   what was acknowledged is on record, and its data arrives
 products.py   rows of products are Plaid's; without products there is no call and no document
