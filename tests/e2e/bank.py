@@ -27,6 +27,7 @@ from tests.firestore_rest import BACKEND, Client, Json
 
 DATA = Path(__file__).parent.parent / "data"
 INSTITUTION = "ins_109508"
+USER_GOOD: Json = {"username": "user_good", "password": "pass_good"}
 PAGE = 15_000
 AT_ONCE = {"initial_after": 0, "history_after": 0}  # seconds until the simulator has a new item's history
 PATIENCE = 90.0  # seconds; a loaded machine starts workers slowly
@@ -213,7 +214,12 @@ class Bank:
         country: str = "US",
         **options: Any,
     ) -> str:
-        """The public token that Link returns after a login at a bank; `country` decides the key pair."""
+        """The public token that Link returns after a login at a bank; `country` decides the key pair.
+
+        Unless a test names a login, it has 40 transactions: `user_good` has ten times as many, which take their time.
+        """
+        if username is None:
+            username, password = "user_generated", json.dumps({"transactions": 40, "seed": 8})
         client_id, secret = self.stack.plaid.keys_of(COUNTRIES[country])
         plaid = PlaidSandbox(self.http, self.stack.plaid.base_url, client_id, secret)
         return plaid.create_public_token(

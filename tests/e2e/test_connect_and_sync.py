@@ -14,7 +14,17 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from emulators.client import User, sign_up
-from tests.e2e.bank import AT_ONCE, DATA, INSTITUTION, Bank, custom_user, documents, wait_until, without_checks
+from tests.e2e.bank import (
+    AT_ONCE,
+    DATA,
+    INSTITUTION,
+    USER_GOOD,
+    Bank,
+    custom_user,
+    documents,
+    wait_until,
+    without_checks,
+)
 from tests.firestore_rest import Json
 
 NewUser = Callable[[], User]
@@ -61,7 +71,7 @@ def test_a_connected_bank_is_in_the_store_field_by_field(bank: Bank, user: User)
     assert datetime.fromisoformat(link.json()["expiration"]) > datetime.now(UTC)
     assert link.headers["Cache-Control"] == "no-store"
 
-    answer = bank.exchange(user, bank.public_token())
+    answer = bank.exchange(user, bank.public_token(**USER_GOOD))
     made = answer.json()
     assert answer.status_code == 201
     assert set(made) == {"connection_id", "institution_id", "institution_name", "status", "account_ids"}
@@ -97,7 +107,7 @@ def test_a_connected_bank_is_in_the_store_field_by_field(bank: Bank, user: User)
 def test_history_that_arrives_in_parts_is_stored_completely(bank: Bank, user: User) -> None:
     bank.control("POST", "settings", initial_after=30, history_after=60)
     try:
-        connection_id = bank.connect(user)["connection_id"]
+        connection_id = bank.connect(user, **USER_GOOD)["connection_id"]
     finally:
         bank.control("POST", "settings", **AT_ONCE)
     wait_until("it waits", lambda: bank.progress(user, connection_id)["stage"] == "waiting_for_bank")

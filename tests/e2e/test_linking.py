@@ -15,7 +15,7 @@ import pytest
 
 from emulators.client import User, decode_fields, sign_up
 from emulators.environment import scheduled_url
-from tests.e2e.bank import Bank, wait_until
+from tests.e2e.bank import USER_GOOD, Bank, wait_until
 from tests.firestore_rest import Json
 
 AGO = datetime(2001, 1, 1, tzinfo=UTC)
@@ -132,8 +132,7 @@ def test_public_token_of_update_mode_is_answered_with_its_connection(bank: Bank,
 
 def test_second_login_at_a_bank_is_kept_unless_it_has_the_same_accounts(bank: Bank, user: User) -> None:
     first = bank.exchange(user, bank.public_token(webhook=False))
-    other = bank.public_token(username="user_generated", password=json.dumps({"transactions": 1}), webhook=False)
-    second = bank.exchange(user, other)
+    second = bank.exchange(user, bank.public_token(**USER_GOOD, webhook=False))
     assert (first.status_code, second.status_code) == (201, 201)
     again = bank.exchange(user, bank.public_token(webhook=False))
     assert again.status_code == 409
