@@ -7,7 +7,7 @@ again.
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.domain.errors import Conflict
@@ -232,13 +232,19 @@ def _planned(known: HealthRecord, situation: Situation) -> Plan:
     return plan(known.recovery, situation)
 
 
+def _waits(before: Recovery | None, planned: Plan) -> bool:
+    """Whether a plan does nothing but wait; it may renew the pause meanwhile."""
+    same = before is not None and replace(planned.recovery, paused_until=before.paused_until) == before
+    return same and not planned.probe
+
+
 def _after(known: HealthRecord, verdict: Verdict, planned: Plan, *, now: datetime) -> HealthRecord:
     """The record after a judgement; until its plan is carried out it is unsettled."""
     before, recovery = known.recovery, planned.recovery
     down_since = before.down_since if before is not None else None
     is_over = down_since is not None and recovery.down_since is None
     # Until the next step or probe is due, results are kept: they count for it.
-    waits = recovery.state in (HealthState.DOWN, HealthState.RECOVERING) and recovery == before and not planned.probe
+    waits = recovery.state in (HealthState.DOWN, HealthState.RECOVERING) and _waits(before, planned)
     quiet = recovery.state is HealthState.HEALTHY and not is_over and known.ended is None and known.settled
     return known.model_copy(
         update={

@@ -85,6 +85,7 @@ def test_probes_that_worked_count_until_the_next_step_may_start(engine: Engine) 
     assert record.recovery is not None
     waits = replace(record.recovery, next_step_at=now + timedelta(minutes=20), next_probe_at=now + HOUR)
     engine.records.kept[BANK] = record.model_copy(update={"recovery": waits, "probes": Probes(2, 0)}), version
+    engine.world.clock.move(timedelta(minutes=5))  # the evidence is fresh, so the pause is renewed
     engine.judge(BANK)
     assert (engine.state(), engine.record().probes) == (HealthState.DOWN, Probes(2, 0))
     engine.world.clock.move(timedelta(minutes=21))
