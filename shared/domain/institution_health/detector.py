@@ -72,7 +72,7 @@ def find(evidence: Evidence, newest: list[Reading]) -> Finding:
     if down := _strongest(live, _is_down, evidence.connections):
         return Finding(HealthState.DOWN, "live_calls_fail", down)
     if plaid is HealthState.DOWN and newest and newest[0].failed:
-        return Finding(HealthState.DOWN, "failures_and_plaid", counted[0])
+        return Finding(HealthState.DOWN, "failures_and_plaid", counts(evidence, newest)[0])
     if degraded := _strongest(counted, _is_degraded, evidence.connections):
         return Finding(HealthState.DEGRADED, "some_failures", degraded)
     unsettled = without_checked(newest)

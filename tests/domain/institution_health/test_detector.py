@@ -138,6 +138,14 @@ def test_checks_of_other_connections_settle_the_failures_of_earlier_daily_checks
     assert found.state is HealthState.SUSPECTED
 
 
+def test_verdict_of_plaid_and_a_daily_check_counts_that_check() -> None:
+    found = check(0, failed=True, updated=1, read=1, sampled=False)
+    live = tuple(working(12, minutes=5))
+    verdict = judge(Evidence("ins_1", NOW, 100, live, (found,), plaid=reported(0.1), baseline=KNOWN), None)
+    assert (verdict.state, verdict.reason) == (HealthState.DOWN, "failures_and_plaid")
+    assert (verdict.failing, verdict.seen, verdict.users_failing) == (1, 1, 1)
+
+
 def test_live_calls_fail_while_updates_work() -> None:
     updates = tuple(
         ItemUpdate(f"c{50 + n}", f"u{50 + n}", NOW - timedelta(minutes=3 * n), None, NOW) for n in range(1, 12)
