@@ -42,6 +42,11 @@ def custom_user(file: Path) -> str:
     return re.sub(r'"day ([+-]\d+)"', day, file.read_text(encoding="utf-8"))
 
 
+def generated(transactions: int) -> Json:
+    """A login with this many generated transactions, the same ones each time."""
+    return {"username": "user_generated", "password": json.dumps({"transactions": transactions, "seed": 8})}
+
+
 class TimedOut(AssertionError):
     """A condition did not become true in time."""
 
@@ -218,14 +223,12 @@ class Bank:
 
         Unless a test names a login, it has 40 transactions: `user_good` has ten times as many, which take their time.
         """
-        if username is None:
-            username, password = "user_generated", json.dumps({"transactions": 40, "seed": 8})
+        login = generated(40) if username is None else {"username": username, "password": password}
         client_id, secret = self.stack.plaid.keys_of(COUNTRIES[country])
         plaid = PlaidSandbox(self.http, self.stack.plaid.base_url, client_id, secret)
         return plaid.create_public_token(
             institution_id=options.pop("institution_id", INSTITUTION),
-            username=username,
-            password=password,
+            **login,
             webhook=self.stack.plaid.webhook_address if webhook else None,
             **options,
         )

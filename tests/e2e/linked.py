@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from emulators.client import User, sign_up
-from tests.e2e.bank import Bank, TimedOut, wait_until
+from tests.e2e.bank import Bank, TimedOut, generated, wait_until
 from tests.e2e.traces import traces_of
 from tests.firestore_rest import Json
 
@@ -26,8 +25,7 @@ class Linked:
     @classmethod
     def new(cls, bank: Bank, *, rows: int = 40) -> Linked:
         user = sign_up(bank.http, bank.stack.ports)
-        login = json.dumps({"transactions": rows, "seed": 8})
-        made = bank.connect(user, username="user_generated", password=login)["connection_id"]
+        made = bank.connect(user, **generated(rows))["connection_id"]
         return cls(bank, user, made, (bank.admin.get(f"bank_connections/{made}") or {})["item_id"])
 
     def remove(self) -> None:
