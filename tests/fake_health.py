@@ -76,7 +76,9 @@ class FakeBankContacts:
         found = [
             loaded.state.source
             for loaded in self.store.states.values()
-            if loaded.state.bank_failed and loaded.state.bank_at is not None and loaded.state.bank_at > since
+            if loaded.state.bank_failed
+            and loaded.state.bank_known_at is not None
+            and loaded.state.bank_known_at > since
         ][:limit]
         self.read += len(found)
         return {one for one in found if one is not None}

@@ -62,7 +62,7 @@ class BankContacts(Protocol):
     """Evidence about institutions: the latest contact of each connection, and numbers of connections."""
 
     def failing_since(self, since: datetime, *, limit: int) -> set[str]:
-        """The institutions at which some connection's latest contact failed since then."""
+        """The institutions at which some connection's latest contact failed, which became known since then."""
 
     def latest(self, institution_id: str, *, since: datetime, limit: int) -> list[Contact]:
         """The newest contacts of an institution's connections, newest first."""

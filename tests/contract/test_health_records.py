@@ -138,14 +138,16 @@ def ground(request: pytest.FixtureRequest) -> Ground:
     return Ground(FirestoreBankContacts(client), put)
 
 
-def contacted(at: datetime, *, failed: bool, source: ContactSource = ContactSource.LIVE) -> dict[str, Any]:
-    return {"bank_at": at, "bank_failed": failed, "bank_source": source}
+def contacted(
+    at: datetime, *, failed: bool, source: ContactSource = ContactSource.LIVE, known_at: datetime | None = None
+) -> dict[str, Any]:
+    return {"bank_at": at, "bank_failed": failed, "bank_source": source, "bank_known_at": known_at or at}
 
 
 def test_the_newest_contacts_of_a_bank_are_found_newest_first(ground: Ground) -> None:
     newest = ground.connection("a", **contacted(NOW, failed=True))
-    checked = contacted(NOW - HOUR, failed=False, source=ContactSource.ITEM)
-    older = ground.connection("b", **checked, bank_known_at=NOW - HOUR / 2)
+    checked = contacted(NOW - HOUR, failed=False, source=ContactSource.ITEM, known_at=NOW - HOUR / 2)
+    older = ground.connection("b", **checked)
     ground.connection("c", **contacted(NOW - 7 * HOUR, failed=True))
     ground.connection("d")
     ground.connection("e", bank="ins_elsewhere", **contacted(NOW, failed=True))
@@ -164,6 +166,13 @@ def test_banks_with_a_recent_failure_are_found(ground: Ground) -> None:
     ground.connection("b", bank="ins_working", **contacted(far + HOUR, failed=False))
     assert ground.contacts.failing_since(far, limit=10) == {ground.bank}
     assert ground.contacts.failing_since(far + HOUR, limit=10) == set()
+
+
+def test_a_failure_is_recent_from_when_it_became_known(ground: Ground) -> None:
+    far = NOW + timedelta(days=366)
+    hours_old = contacted(far - 5 * HOUR, failed=True, source=ContactSource.CHECK, known_at=far + HOUR)
+    ground.connection("a", **hours_old)
+    assert ground.contacts.failing_since(far, limit=10) == {ground.bank}
 
 
 def test_lost_logins_are_found(ground: Ground) -> None:

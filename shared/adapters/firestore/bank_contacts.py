@@ -30,7 +30,8 @@ class FirestoreBankContacts:
     def failing_since(self, since: datetime, *, limit: int) -> set[str]:
         """Finds the institutions with failures, in one query; reads failing connections only."""
         failing = _where(self._client.collection(STATES), bank_failed=True)
-        query = failing.where(filter=FieldFilter("bank_at", ">", since)).order_by("bank_at", direction="DESCENDING")
+        query = failing.where(filter=FieldFilter("bank_known_at", ">", since))
+        query = query.order_by("bank_known_at", direction="DESCENDING")
         found = {snapshot.get("source") for snapshot in query.select(["source"]).limit(limit).stream()}
         return {one for one in found if one is not None}
 

@@ -118,7 +118,9 @@ BACKEND = frozenset(
         _asked("bank_set_aside", "connection_id"),
         _asked("bank_sync_runs", "connection_id"),
         # outages of banks
-        Query("bank_sync_state", frozenset(["bank_failed"]), "bank_at", (Order("bank_at", descending=True),)),
+        Query(
+            "bank_sync_state", frozenset(["bank_failed"]), "bank_known_at", (Order("bank_known_at", descending=True),)
+        ),
         Query("bank_sync_state", frozenset(["source"]), "bank_at", (Order("bank_at", descending=True),)),
         Query("bank_sync_state", frozenset(["source"]), "deferred_from", (Order("deferred_from"),)),
         Query("bank_sync_state", frozenset(["source"]), "deferred_from"),

@@ -8,7 +8,7 @@ import pytest
 
 from shared.domain.institution_health.evidence import HealthState
 from tests.usecases.conftest import World
-from tests.usecases.institution_health.engine import Engine
+from tests.usecases.institution_health.engine import TICK, Engine
 from tests.usecases.institution_health.ground import BANK, HOUR
 
 SIZE = 80
@@ -70,3 +70,28 @@ def test_a_silent_outage_is_found_although_plaid_noticed_it_before_an_earlier_su
     check_all(engine)
     engine.judge_enqueued()
     assert engine.state() is HealthState.DOWN
+
+
+def test_a_failure_that_a_daily_check_found_is_looked_into_although_its_judgement_is_lost(engine: Engine) -> None:
+    engine.world.clock.move(timedelta(minutes=1))
+    engine.goes_down_at_bank(reported=False)
+    engine.world.clock.move(timedelta(hours=2))
+    check_all(engine)
+    engine.world.queue.judgements.clear()
+    engine.live(2 * TICK)
+    assert engine.state() is HealthState.DOWN
+
+
+def test_a_connection_that_keeps_failing_is_looked_into_a_few_times_a_day(engine: Engine) -> None:
+    """Checks that read the same failure again renew the time at which it is known, but are no new failure."""
+    engine.items()[0].last_failed_update = engine.world.clock.at + timedelta(minutes=1)
+    engine.world.clock.move(timedelta(minutes=2))
+    check_all(engine)
+    engine.world.calls.log.clear()
+    for _ in range(24 * 4):
+        engine.watch()
+        for _ in range(3):
+            engine.judge_enqueued()
+            engine.world.clock.move(timedelta(minutes=5))
+    assert 0 < engine.world.calls.log.count("bank.item") <= 20
+    assert engine.state() is HealthState.HEALTHY
