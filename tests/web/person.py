@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ BROKEN_STREAM = "net::ERR_INCOMPLETE_CHUNKED_ENCODING"  # the SDK opens another 
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 SCREENSHOTS = LOCAL / "screenshots"
 PASSWORD = "a long password"
+# A login with few transactions: writing and drawing the hundreds of `user_good` takes most of a test's time.
+FEW = {"username": "user_generated", "password": json.dumps({"transactions": 40, "seed": 20})}
 PATIENCE = 60_000  # milliseconds; a loaded machine starts workers slowly
 Json = dict[str, Any]
 

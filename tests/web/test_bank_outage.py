@@ -13,7 +13,7 @@ from playwright.sync_api import Error, expect
 
 from tests.e2e.bank import wait_until
 from tests.firestore_rest import BACKEND, Client
-from tests.web.person import PATIENCE, Person, screenshot, violations
+from tests.web.person import FEW, PATIENCE, Person, screenshot, violations
 
 # No other test uses this bank: its health is that of all users.
 BANK, BANK_ID = "Houndstooth Bank", "ins_109512"
@@ -76,7 +76,7 @@ def test_an_outage_is_explained_on_the_connection_and_before_link_opens(
     ann = person()
     page = ann.page
     ann.sign_up()
-    ann.connect(BANK)
+    ann.connect(BANK, **FEW)
     ann.wait_until_synced(BANK)
     page.evaluate("language => localStorage.setItem('language', language)", locale[:2])
     ann.go()
@@ -121,7 +121,7 @@ def test_an_outage_is_explained_on_the_connection_and_before_link_opens(
     repair.click()
     dialog.get_by_role("button", name=text["anyway"]).click()
     expect(page.locator("iframe[title='Plaid Link']")).to_have_count(1)
-    ann.log_in()
+    ann.log_in(**FEW)
 
     health(ann, "recovering", "bank_recovering")
     expect(outage).to_contain_text(text["recovers"])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Route, ViewportSize, expect
 
-from tests.web.person import Person, screenshot, violations
+from tests.web.person import FEW, Person, screenshot, violations
 
 BANK = "First Platypus Bank"
 DESKTOP = ViewportSize(width=1280, height=860)
@@ -21,7 +21,7 @@ def ann(person: Callable[..., Person]) -> Person:
     ann = person()
     ann.forgiven.append("409")
     ann.sign_up()
-    ann.connect()
+    ann.connect(**FEW)
     ann.wait_until_synced()
     return ann
 
@@ -32,7 +32,7 @@ def link_again(ann: Person) -> Locator:
     link = ann.link()
     link.locator("#continue").click()
     link.get_by_role("button", name=BANK, exact=True).click()
-    ann.log_in()
+    ann.log_in(**FEW)
     link.locator("#share").click()
     dialog = ann.page.locator(".dialog")
     expect(dialog).to_contain_text(f"{BANK} is already connected")
@@ -70,7 +70,7 @@ def test_a_duplicate_is_explained_and_accounts_can_be_added_to_the_connection(an
     ann.bank_does("accounts", offer=[{"type": "depository", "meta": {"name": "Brand new"}}], announce=False)
     ann.open("Accounts")
     link_again(ann).get_by_role("button", name="Add accounts").click()
-    ann.log_in()
+    ann.log_in(**FEW)
     expect(ann.link().get_by_label("Brand new")).to_be_checked()
     ann.link().locator("#share").click()
     expect(page.locator(".toast.good").filter(has_text="works again")).to_be_attached()
@@ -100,7 +100,7 @@ def test_a_duplicate_can_be_connected_anyway(ann: Person, recognised: str) -> No
         link = ann.link()
         link.locator("#continue").click()
         link.get_by_role("button", name=BANK, exact=True).click()
-        ann.log_in()
+        ann.log_in(**FEW)
         link.locator("#share").click()
     expect(page.get_by_test_id("connection")).to_have_count(2)
     expect(page.locator(".dialog")).to_have_count(0)
@@ -112,7 +112,7 @@ def test_logging_in_again_comes_first_and_replacing_is_confirmed(ann: Person) ->
     dialog = link_again(ann)
     expect(dialog.get_by_role("button").last).to_have_text("Log in again")
     dialog.get_by_role("button", name="Log in again").click()
-    ann.log_in()
+    ann.log_in(**FEW)
     expect(page.locator(".toast.good").filter(has_text="works again")).to_be_attached()
     assert [one["connection_id"] for one in ann.connections()] == [old["connection_id"]]
 

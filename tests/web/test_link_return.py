@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, Route, expect
 
-from tests.web.person import Person, screenshot, wait_until
+from tests.web.person import FEW, Person, screenshot, wait_until
 
 BANK = "Platypus OAuth Bank"
 BANK_PAGE = '<title>The bank</title><link rel="icon" href="data:,"><p>Continue in your banking app.</p>'
@@ -41,7 +41,7 @@ def log_in_at_the_bank(person: Person) -> None:
     link = person.link()
     link.locator("#continue").click()
     link.get_by_role("button", name=BANK, exact=True).click()
-    person.log_in()
+    person.log_in(**FEW)
 
 
 def test_a_return_in_another_tab_continues_whatever_link_was_opened_for(person: Callable[..., Person]) -> None:
@@ -72,7 +72,7 @@ def test_a_return_in_another_tab_continues_whatever_link_was_opened_for(person: 
         else:
             ann.bank_does("accounts", offer=[{"type": "depository", "meta": {"name": "Brand new"}}])
             notice.get_by_role("button", name="Choose accounts").click()
-        ann.log_in()
+        ann.log_in(**FEW)
         page = another_tab(ann, address_of_return(ann))
         notice = page.get_by_test_id("notice")
         ann.link().locator("#share").click()
@@ -98,7 +98,7 @@ def test_two_tabs_that_left_for_a_bank_each_come_back_to_their_own_link(person: 
         ann.page = tab
         tab.bring_to_front()
         ann.link().get_by_role("button", name=BANK, exact=True).click()
-        ann.log_in()
+        ann.log_in(**FEW)
         expect(ann.link().locator("#share")).to_be_visible()
 
 

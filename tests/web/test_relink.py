@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import date
 from typing import Any, Literal
@@ -11,10 +10,9 @@ import pytest
 from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 from tests.firestore_rest import BACKEND, Client
-from tests.web.person import PATIENCE, Person, screenshot, still, violations
+from tests.web.person import FEW, PATIENCE, Person, screenshot, still, violations
 
 BANK = "First Platypus Bank"
-GENERATED = json.dumps({"transactions": 40, "seed": 20})
 SIZES: dict[str, ViewportSize] = {
     "desktop": {"width": 1280, "height": 860},
     "phone": {"width": 390, "height": 844},
@@ -24,13 +22,13 @@ DEAD = "no longer works"
 Json = dict[str, Any]
 
 
-def link(ann: Person, *, again: bool = False, username: str = "user_good", password: str = "pass_good") -> Json:
+def link(ann: Person, *, again: bool = False) -> Json:
     """Goes through Link for the bank, and returns what the app sends to the backend."""
     ann.page.get_by_role("button", name="Connect again" if again else "Connect a bank").first.click()
     frame = ann.link()
     frame.locator("#continue").click()
     frame.get_by_role("button", name=BANK, exact=True).click()
-    ann.log_in(username, password)
+    ann.log_in(**FEW)
     with ann.page.expect_request(lambda request: request.url.endswith("/exchange_public_token")) as exchange:
         frame.locator("#share").click()
     return dict((exchange.value.post_data_json or {})["data"])
@@ -112,7 +110,7 @@ def test_notes_of_a_dead_connection_move_and_one_is_moved_from_the_archive_and_b
     page = ann.page
     store = Client(ann.http, ann.stack.ports.url("firestore"), BACKEND)
     ann.sign_up()
-    link(ann, username="user_generated", password=GENERATED)
+    link(ann)
     ann.wait_until_synced()
     before = rows_of(ann)
     first, second = unique(before)[:2]
@@ -125,7 +123,7 @@ def test_notes_of_a_dead_connection_move_and_one_is_moved_from_the_archive_and_b
     [old] = ann.connections()
     die(ann, old)
 
-    sent = link(ann, again=True, username="user_generated", password=GENERATED)
+    sent = link(ann, again=True)
     assert "replaces" not in sent, "with one dead connection, the backend decides"
     wait_until_gone(ann, old["connection_id"])
     ann.wait_until_synced()
@@ -193,7 +191,7 @@ def test_the_user_chooses_which_of_several_dead_connections_is_replaced(person: 
     ann.forgiven.append("409")
     page = ann.page
     ann.sign_up()
-    ann.connect()
+    ann.connect(**FEW)
     ann.wait_until_synced()
     link(ann)
     page.locator(".dialog").get_by_role("button", name="Connect anyway").click()
@@ -208,7 +206,7 @@ def test_the_user_chooses_which_of_several_dead_connections_is_replaced(person: 
     frame = ann.link()
     frame.locator("#continue").click()
     frame.get_by_role("button", name=BANK, exact=True).click()
-    ann.log_in()
+    ann.log_in(**FEW)
     frame.locator("#share").click()
     dialog = page.get_by_role("dialog", name=f"Which connection to {BANK}")
     expect(dialog.get_by_role("radio")).to_have_count(2)
