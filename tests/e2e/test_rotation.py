@@ -111,7 +111,7 @@ def fault(bank: Bank) -> Iterator[Any]:
 
 def test_rotated_token_is_dead_at_plaid_and_the_next_sync_uses_the_new_one(bank: Bank, user: User) -> None:
     mine = Connected(bank, user, 30)
-    bank.wait_until_synced(user, mine.connection_id)
+    bank.rests(mine.connection_id)
     old, cursor, runs = mine.token(), mine.state()["cursor"], mine.state()["run"]
     said = done(bank, "rotate", "--connection", mine.connection_id)
     assert "1 requested" in said
