@@ -13,7 +13,8 @@ class SyncAccounts(StateGroup):
 
     Attributes:
         account_ids: The accounts that the last run found.
-        accounts_digest: Digest of the accounts at the last write, so that unchanged accounts are not written again.
+        accounts_digest: Digest of the accounts at the last write, so that unchanged accounts are not written again;
+            None while the list must be read: it never was, or is outdated.
         revoked_accounts: Removed accounts that runs must ignore until they are shared again, whatever the provider
             still sends for them.
         former_accounts: Accounts that were shared before. Rows may be missing although the provider never reported
@@ -73,12 +74,15 @@ class SyncAccounts(StateGroup):
             "revoked_accounts": tuple(i for i in self.revoked_accounts if i not in account_ids),
         }
 
-    def accounts_read(self, account_ids: Iterable[str], *, digest: str, since: "SyncAccounts", listed: bool) -> Self:
-        """A run has read the list of accounts.
+    def accounts_read(
+        self, account_ids: Iterable[str], *, digest: str | None, since: "SyncAccounts", listed: bool
+    ) -> Self:
+        """A run has read the list of accounts, or kept the one that was known.
 
         Args:
             account_ids: The accounts that the provider listed.
-            digest: The digest of these accounts; discarded if the user selected accounts again during the run.
+            digest: The digest of these accounts, discarded if the user selected accounts again during the run; None if
+                the list still must be read.
             since: The accounts at the time of the read; they may have changed since.
             listed: Whether the provider was asked; if not, they are those that were known.
         """

@@ -18,7 +18,8 @@ class SyncDocument(SyncProgress, RunState, ReadPosition, SyncAccounts, ProductPl
 
     Attributes:
         is_set_up: The source's surroundings (name, logo, webhook) are set up.
-        set_up_attempts: Completed runs without a set-up; each makes the scheduler retry it with a growing delay.
+        set_up_attempts: Completed runs without a set-up, or without the list of accounts; each makes the scheduler
+            retry it with a growing delay.
         set_aside: The number of rows set aside because they cannot be stored.
         moves_history: Whether the notes of a replaced connection wait for the complete history.
     """

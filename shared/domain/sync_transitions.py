@@ -112,7 +112,7 @@ class SyncRun(SyncDocument):
         history_complete = history_complete or self.history_complete  # one odd response must not undo it
         return self._with(
             history_complete=history_complete,
-            set_up_attempts=0 if self.is_set_up else self.set_up_attempts + 1,
+            set_up_attempts=self.set_up_attempts + 1 if self._misses_basics else 0,
             due_at=self._next_run(now, history_complete=history_complete, late=late),
             **(self._counted(counts) | {"percent": 100}),
             **self._ended(now),
@@ -155,12 +155,17 @@ class SyncRun(SyncDocument):
     def _counted(self, counts: SyncCounts | None) -> Changes:
         return counts.changes(percent=self.percent or 0) if counts is not None else {}
 
+    @property
+    def _misses_basics(self) -> bool:
+        """Whether the set-up or the list of accounts is missing, for which no webhook comes."""
+        return not self.is_set_up or self.accounts_digest is None
+
     def _next_run(self, now: datetime, *, history_complete: bool, late: bool) -> datetime:
         if self.has_newer_request:
             return now
-        if history_complete or (late and not self.is_set_up):  # a missing set-up does not wait for a late history
-            return now + (poll_intervals.HEALTHY if self.is_set_up else retry_delays.SYNC.after(self.set_up_attempts))
-        return _next_poll(now, late=late)
+        if self._misses_basics and (history_complete or late):  # they do not wait for a late history
+            return now + retry_delays.SYNC.after(self.set_up_attempts)
+        return now + poll_intervals.HEALTHY if history_complete else _next_poll(now, late=late)
 
 
 def _next_poll(now: datetime, *, late: bool) -> datetime:

@@ -14,6 +14,7 @@ from shared.domain.sync_state import SyncState
 EXCHANGED = datetime(2026, 3, 1, 12, 7, tzinfo=UTC)
 TICK = timedelta(minutes=15)
 A_DAY = timedelta(days=1)
+SET_UP = {"is_set_up": True, "accounts_digest": "read"}
 
 
 def recent_only(state: SyncState, now: datetime) -> SyncState:
@@ -51,7 +52,7 @@ def test_a_request_is_served_soon_however_late_the_history_is(
     ends: Callable[[SyncState, datetime], SyncState],
 ) -> None:
     late = EXCHANGED + 2 * A_DAY
-    state = SyncState.new(connection_id="c", app_user_id="u", now=EXCHANGED).model_copy(update={"is_set_up": True})
+    state = SyncState.new(connection_id="c", app_user_id="u", now=EXCHANGED).model_copy(update=SET_UP)
     waiting = ends(state.claim(now=late, owner="x"), late)
     assert waiting.due_at == late + timedelta(hours=6)
     assert waiting.request(now=late).claim(now=late, owner="y").lease_owner == "y"
@@ -60,14 +61,17 @@ def test_a_request_is_served_soon_however_late_the_history_is(
     assert asked_meanwhile.due_at == late
 
 
-def test_a_late_history_does_not_delay_the_set_up_that_a_moved_item_needs() -> None:
+@pytest.mark.parametrize("missing", [{"is_set_up": False}, {"accounts_digest": None}], ids=str)
+def test_a_late_history_does_not_delay_the_set_up_of_a_moved_item_or_the_list_of_accounts(
+    missing: dict[str, object],
+) -> None:
     late = EXCHANGED + 2 * A_DAY
-    state = SyncState.new(connection_id="c", app_user_id="u", now=EXCHANGED).model_copy(update={"is_set_up": True})
-    moved = state.claim(now=late, owner="x").model_copy(update={"is_set_up": False})
+    state = SyncState.new(connection_id="c", app_user_id="u", now=EXCHANGED).model_copy(update=SET_UP)
+    moved = state.claim(now=late, owner="x").model_copy(update=missing)
     assert recent_only(moved, late).due_at == late + timedelta(minutes=1)
 
 
 def test_complete_history_is_polled_twice_a_day() -> None:
-    done = SyncState.new(connection_id="c", app_user_id="u", now=EXCHANGED).model_copy(update={"is_set_up": True})
+    done = SyncState.new(connection_id="c", app_user_id="u", now=EXCHANGED).model_copy(update=SET_UP)
     done = done.claim(now=EXCHANGED, owner="x").complete(now=EXCHANGED, cursor="c", history_complete=True, late=True)
     assert done.due_at == EXCHANGED + timedelta(hours=12)

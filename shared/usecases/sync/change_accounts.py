@@ -14,7 +14,7 @@ from shared.usecases.apply_status_event import ConnectionChange, StatusEvents
 from shared.usecases.mark_duplicates import accounts_to_write
 from shared.usecases.sync.record_balances import balances_to_delete, balances_to_record
 
-NO_PAGE = ""  # the digest of accounts that were read without a page, or not read: the next page reads them again
+NO_PAGE = ""  # the digest of accounts that were read without a page: the next page reads them again
 
 
 def read_accounts(plaid: Plaid, token: PlaidToken, *, is_needed: bool = False) -> ItemFacts | None:
@@ -56,8 +56,8 @@ class AccountsChange:
     clock: Clock
     may_be_doubled: bool = field(default=False, init=False)
 
-    def read_into(self, state: SyncState, *, digest: str) -> SyncState:
-        """The state after the accounts were read."""
+    def read_into(self, state: SyncState, *, digest: str | None) -> SyncState:
+        """The state after the accounts were read, or kept; without a digest, the next run must read them."""
         state = state.accounts_read(self.roster, digest=digest, since=self.before, listed=bool(self.listed))
         return state.balances_recorded(now=self.clock.now()) if self.listed else state
 

@@ -21,7 +21,7 @@ from shared.ports import (
 )
 from shared.usecases.apply_status_event import ConnectionChange, StatusEvents
 from shared.usecases.mark_duplicates import settle_after_commit
-from shared.usecases.sync.change_accounts import NO_PAGE, AccountsChange, read_accounts
+from shared.usecases.sync.change_accounts import AccountsChange, read_accounts
 from shared.usecases.sync.change_loop import ChangeLoop
 from shared.usecases.sync.fenced_commits import FencedCommits
 from shared.usecases.sync.ghost_rows import ghost_rows
@@ -129,7 +129,7 @@ class RunCompletion:
             return False
         return True
 
-    def _accounts(self, loop: ChangeLoop, page: Page) -> tuple[list[Account], str]:
+    def _accounts(self, loop: ChangeLoop, page: Page) -> tuple[list[Account], str | None]:
         """All accounts if anything changed, else none. Calls Plaid: a page names only accounts with transactions."""
         state = self.run.state
         digest = hashlib.sha256(json.dumps(page.accounts, sort_keys=True).encode()).hexdigest()
@@ -139,7 +139,7 @@ class RunCompletion:
         is_needed = state.accounts_digest is None and bool(state.former_accounts)
         facts = read_accounts(self.plaid, self.token, is_needed=is_needed)
         if facts is None:
-            return [], state.accounts_digest or NO_PAGE
+            return [], state.accounts_digest
         self.moved = state.source is not None and facts.institution_id not in (None, state.source)
         return facts.accounts, digest
 
@@ -163,7 +163,7 @@ class _LastCommit:
     status_events: StatusEvents
     before: SyncState
     accounts: AccountsChange
-    accounts_digest: str
+    accounts_digest: str | None
     cursor: str | None
     history_complete: bool
     delay: HistoryDelay
