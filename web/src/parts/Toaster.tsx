@@ -16,7 +16,7 @@ function List() {
       manager.add({
         title: one.text,
         data: one,
-        priority: one.tone === "bad" ? "high" : "low",
+        priority: "low", // the library hides those of high priority from screen readers until they have the focus
         timeout: one.action || one.tone === "bad" ? 15_000 : 5_000,
       });
     }
